@@ -1,0 +1,34 @@
+"""The tables that connect rooms: a lower room learns of a higher one only through them.
+
+Dotted paths, imported on first use.
+"""
+
+from __future__ import annotations
+
+INSPECTORS = ["sinfonietta.dicom.inspect.inspect"]
+"""Run before filing, in this order; each returns a verdict (``ingest.hooks.Inspector``)."""
+
+INDEXERS = ["sinfonietta.dicom.indexer.DicomIndexer"]
+"""Run in the transaction that files, hides or shows files (``library.hooks.Indexer``)."""
+
+ANNOUNCEMENTS: list[str] = []
+"""Told after the commit (``ingest.hooks.Announcement``)."""
+
+JOB_KINDS = {
+    "blobs.collect": "sinfonietta.blobs.tasks.collect",
+    "ingest.expire": "sinfonietta.ingest.tasks.expire",
+    "library.purge": "sinfonietta.library.tasks.purge",
+    "library.copy": "sinfonietta.library.tasks.copy",
+    "accounts.forget": "sinfonietta.accounts.tasks.forget",
+    "jobs.forget": "sinfonietta.jobs.tasks.forget",
+}
+"""Name of a kind of job -> its handler (``jobs.runner.Handler``)."""
+
+SCHEDULES = {
+    "collect garbage": ("blobs.collect", 3600),
+    "expire uploads": ("ingest.expire", 600),
+    "empty trash": ("library.purge", 3600),
+    "forget attempts": ("accounts.forget", 3600),
+    "forget old jobs": ("jobs.forget", 86400),
+}
+"""Name -> (kind, period in seconds)."""
