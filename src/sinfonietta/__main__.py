@@ -1,0 +1,3 @@
+from sinfonietta.interfaces.cli.main import main
+
+main()

@@ -1,0 +1,85 @@
+"""``serve`` and the roles that it keeps alive: web and workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+import click
+
+from sinfonietta.interfaces.cli import installation, site
+from sinfonietta.interfaces.cli.rights import take_rights
+from sinfonietta.interfaces.cli.supervisor import Part, Supervisor
+
+
+@click.command()
+@site.installation
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", default=8000, show_default=True, help="Port of the web server; 0: off.")
+@click.option("--workers", type=int, help="Processes for background work (default: the setting `workers`).")
+@site.problems_said
+def serve(host: str, port: int, workers: int | None) -> None:
+    """All of it on one machine under one supervisor that restarts a part that dies."""
+    run(host, port, workers)
+
+
+def run(host: str, port: int, workers: int | None) -> None:
+    """Prepare the installation and keep its parts alive until SIGTERM or SIGINT."""
+    from sinfonietta.config.options import load
+
+    options = load()
+    take_rights(options)
+    # The preparation needs Django; a child of its own keeps the supervisor small.
+    if os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-m", "sinfonietta", "init-quietly"]):
+        raise click.ClickException("The installation could not be prepared; see above.")
+    parts = [Part(f"worker-{n}", ["worker"]) for n in range(options.workers if workers is None else workers)]
+    if port:
+        parts.insert(0, Part("web", ["web", "--host", host, "--port", str(port)]))
+    Supervisor(parts).run()
+
+
+@click.command()
+@site.installation
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", default=8000, show_default=True, help="Port to listen at.")
+def web(host: str, port: int) -> None:
+    """The web server alone: gunicorn with threads."""
+    from sinfonietta.config.options import load
+
+    take_rights(load())
+    site.start_django()
+    from sinfonietta.interfaces.cli.webserver import WebServer
+
+    WebServer(host, port).run()
+
+
+@click.command()
+@site.installation
+def worker() -> None:
+    """One process for background work alone."""
+    from sinfonietta.config.options import load
+
+    take_rights(load())
+    site.start_django()
+    from sinfonietta.jobs.runner import run_worker
+
+    stop = threading.Event()
+
+    def end(number: int, frame: Any) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    run_worker(stop)
+
+
+@click.command("init-quietly", hidden=True)
+@site.installation
+@site.problems_said
+def init_quietly() -> None:
+    """What ``serve`` does first: make or upgrade the installation, and say the first password."""
+    site.start_django(must_exist=False)
+    installation.announce(installation.prepare())

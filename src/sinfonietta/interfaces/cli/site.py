@@ -1,0 +1,125 @@
+"""What commands on the server share: where the installation is, Django, results for people and programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from sinfonietta.common.errors import Problem
+
+F = TypeVar("F", bound=Callable[..., Any])
+screen = Console(stderr=True)
+
+
+def installation(command: F) -> F:
+    """Adds ``--data`` and ``--config``; both end in the environment, where the settings look, also those of children."""
+    for option, variable, said in (
+        ("--data", "SINFONIETTA_DATA", "The data folder (or SINFONIETTA_DATA)."),
+        ("--config", "SINFONIETTA_CONFIG", "The configuration file (or SINFONIETTA_CONFIG)."),
+    ):
+        command = click.option(
+            option,
+            envvar=variable,
+            type=click.Path(path_type=Path),
+            expose_value=False,
+            is_eager=True,
+            callback=_into_environment(variable),
+            help=said,
+        )(command)
+    return command
+
+
+def _into_environment(variable: str) -> Callable[[click.Context, click.Parameter, Path | None], None]:
+    def remember(context: click.Context, parameter: click.Parameter, value: Path | None) -> None:
+        if value is not None:
+            os.environ[variable] = str(value.absolute())
+
+    return remember
+
+
+def start_django(*, must_exist: bool = True) -> None:
+    """Load the settings and the rooms. A clear error instead of a trace where the installation cannot be used."""
+    from sinfonietta.config.options import ConfigurationError, load
+
+    os.environ["DJANGO_SETTINGS_MODULE"] = "sinfonietta.config.settings"
+    os.environ.setdefault("SINFONIETTA_LOG_FORMAT", "text" if sys.stderr.isatty() else "json")
+    try:
+        options = load()
+        if must_exist and not (options.data / "secret.key").exists() and not options.secret_key_file:
+            raise click.ClickException(
+                f"There is no installation in {options.data}. Name it with --data, or make it with `sinfonietta init`."
+            )
+        import django
+
+        django.setup()
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def as_json(command: F) -> F:
+    """Adds ``--json``."""
+    return click.option("--json", "json_", is_flag=True, help="Print the result as JSON.")(command)
+
+
+def say(result: dict[str, Any], *, json_: bool, sentence: str) -> None:
+    """Print a result: JSON for programs, a sentence for people."""
+    click.echo(json.dumps(result, default=str) if json_ else sentence)
+
+
+def say_table(rows: list[dict[str, Any]], *, json_: bool) -> None:
+    """Print rows: one JSON list for programs, a table for people."""
+    if json_:
+        click.echo(json.dumps(rows, default=str))
+        return
+    table = Table(*(rows[0] if rows else {}), box=None)
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    Console().print(table)
+
+
+class Refused(click.ClickException):
+    """A problem of the house on the command line: its sentence, and exit code 1."""
+
+    def __init__(self, problem: Problem) -> None:
+        said = [problem.detail or problem.title]
+        said += [f"{field}: {' '.join(sentences)}" for field, sentences in problem.errors.items()]
+        super().__init__("\n".join(said))
+
+
+def problems_said(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn problems of the house into sentences."""
+    import functools
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except Problem as problem:
+            raise Refused(problem) from problem
+
+    return wrapped
+
+
+def keeper() -> Any:
+    """The system as actor, coming by the command line."""
+    from sinfonietta.accounts.actor import SYSTEM, Origin
+
+    return SYSTEM.at(Origin(door="cli"))
+
+
+def user_named(name: str) -> Any:
+    """The account of that sign-in name; a clear error where there is none."""
+    from sinfonietta.accounts.models import User
+
+    user = User.objects.filter(name__iexact=name).first()
+    if user is None:
+        raise click.ClickException(f"There is no account {name!r}.")
+    return user

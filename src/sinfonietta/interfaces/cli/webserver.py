@@ -1,0 +1,57 @@
+"""gunicorn, set up for us: few processes, threads enough for slow clients, the kernel sends the files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+
+GRACE_S = 25
+
+
+class OurLogger(Logger):  # type: ignore[misc]
+    """gunicorn's own lines go the way of all our logs; requests are logged by our middleware."""
+
+    def setup(self, cfg: Any) -> None:
+        """Leave the handlers to the root logger."""
+        self.error_log.propagate = True
+
+    def access(self, *args: Any) -> None:
+        """Nothing: see ``interfaces.http.middleware.RequestLog``."""
+
+
+class WebServer(BaseApplication):  # type: ignore[misc]
+    """The web server of one machine."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Our settings as gunicorn's."""
+        options = settings.OPTIONS
+        ours = {
+            "bind": self.bind,
+            "worker_class": "gthread",
+            "workers": options.web_processes,
+            "threads": options.web_threads,
+            "preload_app": True,  # the processes share what is loaded
+            "keepalive": 5,
+            "timeout": 60,
+            "graceful_timeout": GRACE_S,
+            "forwarded_allow_ips": ",".join(options.trusted_proxies) or "127.0.0.1",
+            "logger_class": OurLogger,
+            "proc_name": "sinfonietta-web",
+            "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,
+        }
+        for name, value in ours.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """The WSGI application."""
+        from sinfonietta.config.wsgi import application
+
+        return application

@@ -1,0 +1,149 @@
+"""Bytes of a blob as an answer: whole, ranges or not modified; sent by the kernel where it can."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from datetime import datetime
+from typing import IO
+from urllib.parse import quote
+
+from django.conf import settings
+from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.http import http_date
+
+from sinfonietta.blobs import store
+from sinfonietta.blobs.models import Blob
+from sinfonietta.interfaces.http import ranges
+from sinfonietta.interfaces.http.streams import LONG_BYTES, Slot
+
+BLOCK_BYTES = 1 << 20
+ACCEL_PREFIX = "/_blobs/"
+"""The internal location of nginx that serves the blob folder (deploy/nginx.conf)."""
+
+
+class SendFile(FileResponse):
+    """A file from its position on, handed to the server's ``wsgi.file_wrapper`` (gunicorn: sendfile)."""
+
+    block_size = BLOCK_BYTES
+
+    def set_headers(self, filelike: IO[bytes]) -> None:
+        """All headers are ours to set; Django's guesses by file name are not wanted."""
+
+
+def disposition(kind: str, name: str) -> str:
+    """A Content-Disposition that no name can break out of (RFC 6266, RFC 8187)."""
+    plain = name.encode("ascii", "replace").decode().translate(str.maketrans('"\\\r\n?', "_____"))
+    plain = "".join(character if character.isprintable() else "_" for character in plain)
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def serve_blob(
+    request: HttpRequest,
+    blob: Blob,
+    *,
+    name: str,
+    media_type: str,
+    modified: datetime,
+    kind: str = "attachment",
+) -> HttpResponseBase:
+    """The answer to GET or HEAD of a blob: 200, 206, 304, 412 or 416 (RFC 9110).
+
+    The ETag is the SHA-256. ``kind`` is ``attachment`` or, for media that cannot run script, ``inline``.
+    Raises Unavailable when too many long streams are under way.
+    """
+    etag = f'"{blob.sha256}"'
+    headers = {
+        "ETag": etag,
+        "Last-Modified": http_date(modified.timestamp()),
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, no-cache",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self'",
+        "Content-Disposition": disposition(kind, name),
+    }
+    refused = ranges.precondition(request.headers, etag, modified, safe=True)
+    if refused:
+        return HttpResponse(status=refused, headers={k: headers[k] for k in ("ETag", "Last-Modified", "Cache-Control")})
+    if settings.OPTIONS.proxy != "none" and (handed := _hand_to_proxy(blob)):
+        return HttpResponse(content_type=media_type, headers=headers | handed)
+    try:
+        wanted = _ranges(request, blob, etag, modified)
+    except ranges.Unsatisfiable:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{blob.size_bytes}", "ETag": etag})
+    if wanted is None:
+        return _one(request, blob, 0, blob.size_bytes, 200, media_type, headers)
+    if len(wanted) == 1:
+        start, length = wanted[0]
+        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{blob.size_bytes}"
+        return _one(request, blob, start, length, 206, media_type, headers)
+    return _several(request, blob, wanted, media_type, headers)
+
+
+def _hand_to_proxy(blob: Blob) -> dict[str, str] | None:
+    path = store.default().path(blob)
+    if path is None:
+        return None
+    if settings.OPTIONS.proxy == "nginx":
+        return {"X-Accel-Redirect": ACCEL_PREFIX + quote(blob.key)}
+    return {"X-Sendfile": str(path)}
+
+
+def _ranges(request: HttpRequest, blob: Blob, etag: str, modified: datetime) -> list[tuple[int, int]] | None:
+    header = request.headers.get("Range")
+    if not header or not ranges.if_range_holds(request.headers.get("If-Range"), etag, modified):
+        return None
+    return ranges.parse(header, blob.size_bytes)
+
+
+def _one(
+    request: HttpRequest, blob: Blob, start: int, length: int, status: int, media_type: str, headers: dict[str, str]
+) -> HttpResponseBase:
+    headers["Content-Length"] = str(length)
+    if request.method == "HEAD":
+        return HttpResponse(status=status, content_type=media_type, headers=headers)
+    slot = Slot() if length >= LONG_BYTES else None
+    response: StreamingHttpResponse
+    if path := store.default().path(blob):
+        stream = path.open("rb")
+        stream.seek(start)
+        response = SendFile(stream, status=status, content_type=media_type, headers=headers)
+    else:
+        content = store.default().open(blob, start, length)
+        response = StreamingHttpResponse(content, status=status, content_type=media_type, headers=headers)
+    return hold(response, slot)
+
+
+def _several(
+    request: HttpRequest, blob: Blob, wanted: list[tuple[int, int]], media_type: str, headers: dict[str, str]
+) -> HttpResponseBase:
+    """multipart/byteranges (RFC 9110 14.6)."""
+    boundary = secrets.token_hex(16)
+    heads = [
+        f"\r\n--{boundary}\r\nContent-Type: {media_type}\r\n"
+        f"Content-Range: bytes {start}-{start + length - 1}/{blob.size_bytes}\r\n\r\n".encode()
+        for start, length in wanted
+    ]
+    tail = f"\r\n--{boundary}--\r\n".encode()
+    total = sum(map(len, heads)) + sum(length for _, length in wanted) + len(tail)
+    headers["Content-Length"] = str(total)
+    media_type = f"multipart/byteranges; boundary={boundary}"
+    if request.method == "HEAD":
+        return HttpResponse(status=206, content_type=media_type, headers=headers)
+
+    def parts() -> Iterator[bytes]:
+        for head, (start, length) in zip(heads, wanted, strict=True):
+            yield head
+            yield from store.default().open(blob, start, length)
+        yield tail
+
+    slot = Slot() if total >= LONG_BYTES else None
+    return hold(StreamingHttpResponse(parts(), status=206, content_type=media_type, headers=headers), slot)
+
+
+def hold(response: StreamingHttpResponse, slot: Slot | None) -> StreamingHttpResponse:
+    """Keep a place among the long streams until the response is closed."""
+    if slot:
+        response._resource_closers.append(slot.close)  # type: ignore[attr-defined]
+    return response

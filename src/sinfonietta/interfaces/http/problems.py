@@ -1,0 +1,49 @@
+"""Problems as answers: ``application/problem+json`` (RFC 9457) for programs, a page for people."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from sinfonietta.common.errors import NotSignedIn, Problem, TooManyAttempts, Unavailable
+
+PROGRAM_DOORS = ("/api/", "/dicomweb/")
+
+
+def as_json(problem: Problem) -> dict[str, object]:
+    """The members of RFC 9457, and ``errors`` for refused fields."""
+    body: dict[str, object] = {
+        "type": f"urn:sinfonietta:problem:{problem.slug}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail or problem.title,
+    }
+    return body | ({"errors": problem.errors} if problem.errors else {})
+
+
+def problem_response(problem: Problem, request: HttpRequest | None = None) -> HttpResponse:
+    """The answer for a problem, with ``WWW-Authenticate`` and ``Retry-After`` where they belong."""
+    response: HttpResponse
+    if request is not None and wants_page(request):
+        response = render(request, "portal/problem.html", {"problem": problem}, status=problem.status)
+    else:
+        response = JsonResponse(as_json(problem), status=problem.status, content_type="application/problem+json")
+    if isinstance(problem, NotSignedIn):
+        response["WWW-Authenticate"] = _challenge(request)
+    if isinstance(problem, Unavailable | TooManyAttempts):
+        response["Retry-After"] = str(problem.retry_after_s)
+    return response
+
+
+def wants_page(request: HttpRequest) -> bool:
+    """Whether a person in a browser waits for the answer."""
+    if request.path_info.startswith(PROGRAM_DOORS):
+        return False
+    return "text/html" in request.headers.get("Accept", "") or "HX-Request" in request.headers
+
+
+def _challenge(request: HttpRequest | None) -> str:
+    """Basic is offered to DICOMweb programs; a browser would open its own dialog and remember the password."""
+    if request is None or not request.path_info.startswith("/dicomweb/") or "Sec-Fetch-Mode" in request.headers:
+        return 'Bearer realm="Sinfonietta"'
+    return 'Basic realm="Sinfonietta", charset="UTF-8"'
