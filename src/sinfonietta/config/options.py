@@ -18,7 +18,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 PREFIX = "SINFONIETTA_"
 # Names that the program itself reads from the environment and that are no settings of the site.
-NOT_SETTINGS = {"SINFONIETTA_CONFIG", "SINFONIETTA_TEST_DATABASE", "SINFONIETTA_TEST_DATABASE_URL"}
+NOT_SETTINGS = {
+    f"{PREFIX}{name}"
+    for name in ("CONFIG", "TOKEN", "SERVER", "TEST_DATABASE", "TEST_DATABASE_URL", "ROOT_SAID")
+}
 
 
 class ConfigurationError(Exception):

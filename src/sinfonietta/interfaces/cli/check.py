@@ -1,0 +1,97 @@
+"""``check``: configuration, services, disk, sandbox; one line each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+
+import click
+
+from sinfonietta.interfaces.cli import site
+
+LEAST_FREE_BYTES = 1 << 30
+
+
+@click.command()
+@site.installation
+@site.as_json
+def check(json_: bool) -> None:
+    """Say of each part whether it can work; exit 1 if something that is switched on cannot."""
+    site.start_django()
+    rows = []
+    for name, probe in PROBES.items():
+        try:
+            rows.append({"part": name, "works": True, "detail": probe()})
+        except Exception as error:  # noqa: BLE001 - the whole point is to say what is wrong, whatever it is
+            rows.append({"part": name, "works": False, "detail": str(error)})
+    if json_:
+        site.say_table(rows, json_=True)
+    else:
+        for row in rows:
+            click.echo(f"{'ok  ' if row['works'] else 'FAIL'}  {row['part']}: {row['detail']}")
+    if not all(row["works"] for row in rows):
+        raise SystemExit(1)
+
+
+def _configuration() -> str:
+    from django.conf import settings
+    from django.core.checks import ERROR, run_checks
+
+    wrong = [message for message in run_checks() if message.level >= ERROR]
+    if wrong:
+        raise RuntimeError("; ".join(str(message.msg) for message in wrong))
+    return f"data in {settings.OPTIONS.data}"
+
+
+def _database() -> str:
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if missing:
+        raise RuntimeError(f"{len(missing)} migrations are missing; run `sinfonietta upgrade`")
+    return f"{connection.vendor}, up to date"
+
+
+def _disk() -> str:
+    from django.conf import settings
+
+    free = shutil.disk_usage(settings.OPTIONS.data).free
+    if not os.access(settings.OPTIONS.data, os.W_OK):
+        raise RuntimeError(f"{settings.OPTIONS.data} cannot be written")
+    if free < LEAST_FREE_BYTES:
+        raise RuntimeError(f"only {free >> 20} MiB are free in {settings.OPTIONS.data}")
+    return f"{free >> 30} GiB free"
+
+
+def _secret() -> str:
+    from django.conf import settings
+
+    from sinfonietta.config import secret
+
+    mode = secret.path(settings.OPTIONS).stat().st_mode & 0o077
+    if mode:
+        raise RuntimeError("others may read the secret key; chmod 600 it")
+    return "only the owner may read it"
+
+
+def _decoding() -> str:
+    from pydicom.data import get_testdata_file
+
+    from sinfonietta.dicom import isolation
+
+    path = get_testdata_file("CT_small.dcm", download=False)
+    if not isinstance(path, str) or isolation.pool().parse(path) is None:
+        raise RuntimeError("the process for strangers' files does not answer")
+    return "a separate process reads and draws images"
+
+
+PROBES: dict[str, Callable[[], str]] = {
+    "configuration": _configuration,
+    "database": _database,
+    "disk": _disk,
+    "secret key": _secret,
+    "image decoding": _decoding,
+}
