@@ -1,0 +1,51 @@
+"""What the views of the API have in common."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from sinfonietta.accounts.actor import Actor
+from sinfonietta.common.paging import Page
+from sinfonietta.interfaces.http.access import SIGNED_IN
+
+T = TypeVar("T")
+
+
+class HouseView(APIView):
+    """A view for accounts: parses, calls one use case, renders."""
+
+    access = SIGNED_IN
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks."""
+        user = self.request.user
+        assert isinstance(user, Actor)
+        return user
+
+    def said(self, serializer: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+        """The validated body. Raises ValidationError (422)."""
+        reader = serializer(data=self.request.data)
+        reader.is_valid(raise_exception=True)
+        return dict(reader.validated_data)
+
+    def asked(self, serializer: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+        """The validated query parameters. Raises ValidationError (422)."""
+        reader = serializer(data=self.request.query_params)
+        reader.is_valid(raise_exception=True)
+        return dict(reader.validated_data)
+
+
+def listing(request: Request, page: Page[T], shapes: list[dict[str, Any]]) -> Response:
+    """``{"results": [...], "next": url|null}``."""
+    url = None
+    if page.next:
+        query = request.query_params.copy()
+        query["cursor"] = page.next
+        url = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+    return Response({"results": shapes, "next": url})
