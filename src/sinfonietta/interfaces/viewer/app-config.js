@@ -1,0 +1,61 @@
+// The viewer's configuration, and what its start page set by inline scripts.
+//
+// The page's address names the scope: /viewer/collections/ID/viewer?StudyInstanceUIDs=... works on the DICOMweb root
+// /dicomweb/collections/ID, so that a link means exactly one set; /viewer/viewer?... works on all that one may read.
+// Files of the viewer itself always come from /viewer/.
+window.PUBLIC_URL = '/viewer/';
+
+function browserImportFunction(name) {
+  return import(name);
+}
+
+(() => {
+  const scope = /^\/viewer\/((?:collections|folders|runs)\/[0-9a-f-]{36})\//.exec(window.location.pathname);
+  const root = scope ? `/dicomweb/${scope[1]}` : '/dicomweb';
+
+  window.config = {
+    name: 'sinfonietta',
+    routerBasename: scope ? scope[0] : window.PUBLIC_URL,
+    extensions: [],
+    modes: [],
+    // The tour of eleven steps would cover the first image.
+    customizationService: [{ 'ohif.tours': { $set: [] } }],
+    showStudyList: false,
+    showWarningMessageForCrossOrigin: false,
+    showCPUFallbackMessage: true,
+    showLoadingIndicator: true,
+    strictZSpacingForVolumeViewport: true,
+    // Our own notice stands on the page all the time (notice.css).
+    investigationalUseDialog: { option: 'never' },
+    maxNumberOfWebWorkers: 3,
+    maxNumRequests: { interaction: 20, thumbnail: 5, prefetch: 10 },
+    whiteLabeling: {
+      createLogoComponentFn: React =>
+        React.createElement('a', { href: '/', title: 'Back to the repository', className: 'sinfonietta-logo' }, 'Sinfonietta'),
+    },
+    defaultDataSourceName: 'sinfonietta',
+    dataSources: [
+      {
+        namespace: '@ohif/extension-default.dataSourcesModule.dicomweb',
+        sourceName: 'sinfonietta',
+        configuration: {
+          friendlyName: 'Sinfonietta',
+          name: 'sinfonietta',
+          qidoRoot: root,
+          wadoRoot: root,
+          wadoUriRoot: root,
+          imageRendering: 'wadors',
+          thumbnailRendering: 'wadors',
+          enableStudyLazyLoad: true,
+          qidoSupportsIncludeField: true,
+          supportsFuzzyMatching: false,
+          supportsWildcard: true,
+          singlepart: 'bulkdata,video,pdf',
+          bulkDataURI: { enabled: true },
+          omitQuotationForMultipartRequest: true,
+          dicomUploadEnabled: false,
+        },
+      },
+    ],
+  };
+})();
