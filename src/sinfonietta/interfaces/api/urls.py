@@ -1,0 +1,54 @@
+"""The routes of REST, version 1."""
+
+from __future__ import annotations
+
+from django.urls import path
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+
+from sinfonietta.interfaces.api.views import collections, files, nodes, people, previews, work
+from sinfonietta.interfaces.http.access import signed_in
+
+app_name = "api"
+urlpatterns = [
+    path("openapi.json", signed_in(SpectacularJSONAPIView.as_view()), name="openapi"),
+    path("docs", signed_in(SpectacularSwaggerView.as_view(url_name="api:openapi")), name="docs"),
+    path("me", people.MeView.as_view()),
+    path("principals", people.PrincipalsView.as_view()),
+    path("tokens", people.TokensView.as_view()),
+    path("tokens/<uuid:uid>", people.TokenView.as_view()),
+    path("groups", people.GroupsView.as_view()),
+    path("groups/<uuid:uid>", people.GroupView.as_view()),
+    path("groups/<uuid:uid>/members", people.MembersView.as_view()),
+    path("groups/<uuid:uid>/members/<uuid:user>", people.MemberView.as_view()),
+    path("collections", collections.CollectionsView.as_view()),
+    path("collections/<uuid:uid>", collections.CollectionView.as_view()),
+    path("collections/<uuid:uid>/owners", collections.OwnersView.as_view()),
+    path("folders", collections.NewFolderView.as_view()),
+    path("folders/<uuid:uid>", collections.FolderView.as_view()),
+    path("filesets", collections.NewFilesetView.as_view()),
+    path("filesets/<uuid:uid>", collections.FilesetView.as_view()),
+    path("files/<uuid:uid>", files.FileView.as_view()),
+    path("files/<uuid:uid>/content", files.ContentView.as_view(), name="content"),
+    path("files/<uuid:uid>/versions", files.VersionsView.as_view()),
+    path("files/<uuid:uid>/versions/<int:number>/restore", files.RestoreVersionView.as_view()),
+    path("files/<uuid:uid>/preview", previews.PreviewView.as_view()),
+    path("nodes", nodes.ByPathView.as_view()),
+    path("nodes/<uuid:uid>", nodes.NodeView.as_view()),
+    path("nodes/<uuid:uid>/children", nodes.ChildrenView.as_view()),
+    path("nodes/<uuid:uid>/files/<path:name>", files.PutFileView.as_view()),
+    path("nodes/<uuid:uid>/archive", nodes.ArchiveView.as_view(), name="archive"),
+    path("nodes/<uuid:uid>/manifest", nodes.ManifestView.as_view()),
+    path("nodes/<uuid:uid>/grants", nodes.GrantsView.as_view()),
+    path("nodes/<uuid:uid>/move", nodes.MoveView.as_view()),
+    path("nodes/<uuid:uid>/copy", nodes.CopyView.as_view()),
+    path("nodes/<uuid:uid>/restore", nodes.RestoreView.as_view()),
+    path("nodes/<uuid:uid>/metadata", nodes.MetadataView.as_view()),
+    path("shared", nodes.SharedView.as_view()),
+    path("trash", nodes.TrashView.as_view()),
+    path("trash/<uuid:uid>", nodes.PurgeView.as_view()),
+    path("changes", nodes.ChangesView.as_view()),
+    path("jobs", work.JobsView.as_view()),
+    path("jobs/<uuid:uid>", work.JobView.as_view()),
+    path("jobs/<uuid:uid>/cancel", work.CancelView.as_view()),
+    path("audit", work.AuditView.as_view()),
+]
