@@ -80,7 +80,7 @@ def prepare(destination: Path, npm: list[str]) -> None:
 
 
 def _fetch(work: Path, npm: list[str]) -> Path:
-    # A version must be named: without one npm takes the newest that says it runs under this Node, which is an older one.
+    # Without a version npm takes the newest that says it runs under this Node, which is an older one.
     subprocess.run([*npm, "pack", PACKAGE, "--silent"], cwd=work, check=True, stdout=subprocess.DEVNULL)
     (archive,) = work.glob("*.tgz")
     digest = hashlib.sha512(archive.read_bytes()).digest()

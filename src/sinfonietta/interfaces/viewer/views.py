@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from csp.constants import SELF
 from csp.decorators import csp_replace
 from django.http import FileResponse, HttpRequest, HttpResponse
@@ -13,21 +15,22 @@ from sinfonietta.common.errors import NotFound, Unavailable
 from sinfonietta.interfaces.http import access
 from sinfonietta.interfaces.viewer import files
 
-# Where OHIF needs more than the portal: decoders are WebAssembly, and run in workers that obey the policy of their own
-# script; styles are set from script; results are loaded from blob: and data:; a PDF is shown by the browser's plug-in.
-# It may still speak to this site alone.
-POLICY = {
+# Where OHIF needs more than the portal: decoders are WebAssembly; styles are set from script; results are loaded from
+# blob: and data:; a PDF is shown by the browser's plug-in. It may still speak to this site alone.
+PAGE_POLICY = {
     "script-src": [SELF, "'wasm-unsafe-eval'"],
     "worker-src": [SELF, "blob:"],
     "style-src": [SELF, "'unsafe-inline'"],
     "connect-src": [SELF, "blob:", "data:"],
     "object-src": [SELF],
 }
+# A worker obeys the policy of its own script, a script in a page that of the page. The decoders of JPEG-LS and
+# JPEG 2000 make functions from text, in a worker, where there is no page to harm.
+SCRIPT_POLICY = PAGE_POLICY | {"script-src": [SELF, "'unsafe-eval'"]}
 
 
 @access.signed_in
 @require_safe
-@csp_replace(POLICY)
 def serve(request: HttpRequest, path: str = "") -> HttpResponseBase:
     """A file of the viewer, or its start page for an address inside the application.
 
@@ -41,7 +44,8 @@ def serve(request: HttpRequest, path: str = "") -> HttpResponseBase:
         if files.looks_like_file(path):
             raise NotFound
         file = table[files.START_PAGE]
-    return _respond(request, file)
+    policy = SCRIPT_POLICY if file.media_type.startswith("text/javascript") else PAGE_POLICY
+    return csp_replace(policy)(partial(_respond, file=file))(request)
 
 
 def _respond(request: HttpRequest, file: files.ViewerFile) -> HttpResponseBase:
