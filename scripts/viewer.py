@@ -9,7 +9,8 @@ rewrites of text, done here once, so that the server only hands out files:
 3. ``app.bundle.css``: addresses of fonts;
 4. ``app-config.js`` is ours (``src/sinfonietta/interfaces/viewer/app-config.js``).
 
-Left out: ``ort/`` (an ONNX runtime for a tool that fetches its model from a foreign site; 142 MB) and source maps.
+Left out: ``ort/`` (an ONNX runtime for a tool that fetches its model from a foreign site; 142 MB), OHIF's examples
+of customization, and source maps.
 Files that shrink are kept as ``NAME.gz`` only; the viewer's views know both forms.
 
 Standard library only: this runs before anything is installed, and while a wheel is built.
@@ -51,6 +52,7 @@ LEFT_OUT = {
     "es6-shim.min.js",
     "polyfill.min.js",
 }
+LEFT_OUT_FOLDERS = {"ort", "customizations"}
 COMPRESSED = {".js", ".css", ".html", ".json", ".jsonc", ".svg", ".wasm", ".ico", ".xml"}
 WEBPACK_ROOT = '__webpack_require__.p = "/"'
 FILES_WITH_WEBPACK_ROOT = 8
@@ -98,7 +100,7 @@ def _wanted(archive: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, PurePos
         if not member.isfile() or not member.name.startswith(INSIDE):
             continue
         path = PurePosixPath(member.name.removeprefix(INSIDE))
-        if ".." in path.parts or path.parts[0] == "ort" or path.name in LEFT_OUT or path.suffix == ".map":
+        if ".." in path.parts or path.parts[0] in LEFT_OUT_FOLDERS or path.name in LEFT_OUT or path.suffix == ".map":
             continue
         yield member, path
 

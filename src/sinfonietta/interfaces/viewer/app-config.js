@@ -18,8 +18,14 @@ function browserImportFunction(name) {
     routerBasename: scope ? scope[0] : window.PUBLIC_URL,
     extensions: [],
     modes: [],
-    // The tour of eleven steps would cover the first image.
-    customizationService: [{ 'ohif.tours': { $set: [] } }],
+    customizationService: [
+      {
+        // A tour of eleven steps would cover the first image.
+        'ohif.tours': { $set: [] },
+        // What was opened, not everything that carries the same patient id.
+        'studyBrowser.studyMode': { $set: 'primary' },
+      },
+    ],
     showStudyList: false,
     showWarningMessageForCrossOrigin: false,
     showCPUFallbackMessage: true,

@@ -75,8 +75,9 @@ def _entries() -> Iterator[tuple[str, ViewerFile]]:
 
 
 def _entry(name: str, path: Path) -> ViewerFile:
-    status = path.stat()
-    tag = hashlib.sha256(f"{name} {status.st_size} {status.st_mtime_ns}".encode()).hexdigest()[:16]
+    # By content: installers give every file of a wheel the same time.
+    with path.open("rb") as stream:
+        tag = hashlib.file_digest(stream, "sha256").hexdigest()[:32]
     return ViewerFile(
         path=path,
         media_type=MEDIA_TYPES[PurePosixPath(name).suffix],
