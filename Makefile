@@ -25,6 +25,7 @@ test-fast: ## The tests that need no program from outside Python
 	$(PYTHON) scripts/setup.py tests --without-services
 	$(BIN)/pytest -n 2 -m "not service and not browser"
 
+check: export SINFONIETTA_DATA := var/check
 check: ## Lint, types, import contracts, migrations, docs
 	$(PYTHON) scripts/setup.py tests --without-services
 	$(BIN)/ruff check

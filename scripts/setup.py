@@ -119,10 +119,13 @@ def version_of(program: str | Path) -> tuple[int, ...]:
     return tuple(map(int, found.groups())) if found else ()
 
 
-def tool(wheel: str, name: str, is_new_enough: Callable[[tuple[int, ...]], bool]) -> Path:
-    """A program: the machine's own if new enough, else from a wheel in `.tools/`, fetched when missing."""
+def tool(wheel: str, name: str, is_new_enough: Callable[[tuple[int, ...]], bool], companion: str = "") -> Path:
+    """A program: the machine's own if new enough, else from a wheel in `.tools/`, fetched when missing.
+
+    The machine's own counts only together with its ``companion`` (Debian's node comes without npm).
+    """
     own = shutil.which(name)
-    if own and is_new_enough(version_of(own)):
+    if own and is_new_enough(version_of(own)) and (not companion or shutil.which(companion)):
         return Path(own)
     ours = TOOLS_BIN / name
     if not is_new_enough(version_of(ours)):
@@ -139,12 +142,13 @@ def uv() -> Path:
 
 def node() -> Path:
     """The JavaScript runtime; only set-up needs it, the server does not."""
-    return tool(NODE_WHEEL, "node", lambda found: (20, 19) <= found < (21,) or found >= (22, 12))
+    return tool(NODE_WHEEL, "node", lambda found: (20, 19) <= found < (21,) or found >= (22, 12), companion="npm")
 
 
 def npm() -> Path:
     """The package manager that belongs to ``node``."""
-    return node().with_name("npm")
+    own = shutil.which("npm")
+    return TOOLS_BIN / "npm" if node().parent == TOOLS_BIN or not own else Path(own)
 
 
 def python_environment(with_tests: bool) -> Step:
@@ -284,6 +288,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="print what is missing, change nothing")
     parser.add_argument("--without-services", action="store_true", help="tests: leave Debian packages alone")
     options = parser.parse_args()
+    if sys.version_info < (3, 11):  # noqa: UP036  # an older Python may well run this file
+        parser.error(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}.")
     tests = options.target == "tests"
     services = tests and not options.without_services
     steps = [frontend_packages(), frontend_bundle(), ohif()]

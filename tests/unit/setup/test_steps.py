@@ -86,3 +86,27 @@ def test_a_missing_service_is_named_with_what_it_is_for(monkeypatch, capsys):
         setup.install_services()
     assert setup.check([], setup.missing_services()) == 1
     assert "missing: no-such-package" in capsys.readouterr().out
+
+
+def program(folder: Path, name: str, version: str) -> Path:
+    file = folder / name
+    file.write_text(f"#!/bin/sh\necho v{version}\n")
+    file.chmod(0o755)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("version", "companion", "is_taken"), [("24.1.0", True, True), ("18.20.4", True, False), ("24.1.0", False, False)]
+)
+def test_the_machines_own_node_is_taken_when_new_enough_and_with_npm(
+    tmp_path, monkeypatch, version, companion, is_taken
+):
+    own = program(tmp_path, "node", version)
+    if companion:
+        program(tmp_path, "npm", "11.0.0")
+    fetched: list[tuple[object, ...]] = []
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(setup, "TOOLS_BIN", tmp_path / "tools")
+    monkeypatch.setattr(setup, "call", lambda *command, **extra: fetched.append(command))
+    assert setup.node() == (own if is_taken else tmp_path / "tools" / "node")
+    assert [command[-1] for command in fetched[1:]] == ([] if is_taken else [setup.NODE_WHEEL])
