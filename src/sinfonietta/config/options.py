@@ -19,8 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 PREFIX = "SINFONIETTA_"
 # Names that the program itself reads from the environment and that are no settings of the site.
 NOT_SETTINGS = {
-    f"{PREFIX}{name}"
-    for name in ("CONFIG", "TOKEN", "SERVER", "TEST_DATABASE", "TEST_DATABASE_URL", "ROOT_SAID")
+    f"{PREFIX}{name}" for name in ("CONFIG", "TOKEN", "SERVER", "TEST_DATABASE", "TEST_DATABASE_URL", "ROOT_SAID")
 }
 
 
@@ -35,32 +34,52 @@ class Options(BaseSettings):
 
     data: Path = Field(default=Path("var/data"), description="The data folder: database, bytes, keys, logs.")
     database_url: str = Field(default="", description="`postgresql://...`; empty: SQLite in the data folder.")
-    blobs_url: str = Field(default="", description="Where the bytes live, `file:///...`; empty: `blobs` in the data folder.")
+    blobs_url: str = Field(
+        default="", description="Where the bytes live, `file:///...`; empty: `blobs` in the data folder."
+    )
     public_url: str = Field(default="", description="The address that people type; empty: what the request says.")
-    secret_key_file: Path | None = Field(default=None, description="File with the secret key; empty: `secret.key` in the data folder, made at init.")
+    secret_key_file: Path | None = Field(
+        default=None, description="File with the secret key; empty: `secret.key` in the data folder, made at init."
+    )
     allowed_hosts: list[str] = Field(default=["*"], description="Host names that the server answers to.")
     cors_origins: list[str] = Field(default=[], description="Origins of other sites whose pages may call the API.")
     site_name: str = Field(default="Sinfonietta", description="The name on the pages.")
     run_as: str = Field(default="", description="Account whose rights the server takes when it is started as root.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="How much is logged.")
-    log_format: Literal["json", "text"] = Field(default="json", description="One JSON object a line, or text for people.")
+    log_format: Literal["json", "text"] = Field(
+        default="json", description="One JSON object a line, or text for people."
+    )
     web_processes: int = Field(default=2, ge=1, description="Web server processes.")
     web_threads: int = Field(default=16, ge=1, description="Threads of each web process; slow clients hold one each.")
-    long_streams: int = Field(default=12, ge=1, description="Downloads and uploads of a web process at one time; 503 beyond.")
+    long_streams: int = Field(
+        default=12, ge=1, description="Downloads and uploads of a web process at one time; 503 beyond."
+    )
     workers: int = Field(default=1, ge=0, description="Processes for background work.")
-    proxy: Literal["none", "nginx", "apache"] = Field(default="none", description="What stands in front and sends files for us.")
-    trusted_proxies: list[str] = Field(default=[], description="Addresses whose X-Forwarded-For and -Proto are believed.")
+    proxy: Literal["none", "nginx", "apache"] = Field(
+        default="none", description="What stands in front and sends files for us."
+    )
+    trusted_proxies: list[str] = Field(
+        default=[], description="Addresses whose X-Forwarded-For and -Proto are believed."
+    )
     session_days: int = Field(default=14, ge=1, description="A sign-in lasts this long.")
-    attempts_before_block: int = Field(default=10, ge=1, description="Wrong passwords before a name is blocked for an address.")
+    attempts_before_block: int = Field(
+        default=10, ge=1, description="Wrong passwords before a name is blocked for an address."
+    )
     block_s: int = Field(default=300, ge=1, description="How long such a block lasts.")
     trash_days: int = Field(default=30, ge=0, description="What is deleted can be restored for this long.")
     versions_days: int = Field(default=365, ge=0, description="Old versions of a file are kept for this long.")
     upload_days: int = Field(default=7, ge=1, description="An unfinished upload can be resumed for this long.")
-    blob_grace_h: int = Field(default=24, ge=0, description="Bytes that no file refers to are kept for this many hours.")
+    blob_grace_h: int = Field(
+        default=24, ge=0, description="Bytes that no file refers to are kept for this many hours."
+    )
     max_file_bytes: int = Field(default=1 << 40, ge=1, description="The largest file accepted.")
     home_quota_bytes: int | None = Field(default=None, description="Quota of a new home collection; empty: none.")
-    deidentification: Literal["accept", "warn", "quarantine", "clean", "refuse"] = Field(default="warn", description="Policy of collections that set none.")
-    parse_memory_bytes: int = Field(default=2 << 30, description="Memory of a process that parses or decodes strangers' files.")
+    deidentification: Literal["accept", "warn", "quarantine", "clean", "refuse"] = Field(
+        default="warn", description="Policy of collections that set none."
+    )
+    parse_memory_bytes: int = Field(
+        default=2 << 30, description="Memory of a process that parses or decodes strangers' files."
+    )
     parse_timeout_s: float = Field(default=30.0, description="Time for parsing or drawing one file.")
     inflate_limit_bytes: int = Field(default=512 << 20, description="A compressed dataset may expand to this.")
 

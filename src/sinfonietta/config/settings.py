@@ -40,7 +40,17 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     *(
         f"sinfonietta.{room}"
-        for room in ("audit", "accounts", "jobs", "blobs", "library", "ingest", "dicom", "interfaces.api", "interfaces.portal")
+        for room in (
+            "audit",
+            "accounts",
+            "jobs",
+            "blobs",
+            "library",
+            "ingest",
+            "dicom",
+            "interfaces.api",
+            "interfaces.portal",
+        )
     ),
 ]
 

@@ -67,7 +67,7 @@ class Node(models.Model):
     parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
     ancestry = models.CharField(max_length=1200)
     name = models.CharField(max_length=255)
-    acl = models.ForeignKey(Acl, on_delete=models.PROTECT, related_name="nodes")
+    acl = models.ForeignKey(Acl, on_delete=models.RESTRICT, related_name="nodes")
     created = models.DateTimeField()
     modified = models.DateTimeField()
     created_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
@@ -76,6 +76,10 @@ class Node(models.Model):
     current = models.ForeignKey("Version", null=True, on_delete=models.SET_NULL, related_name="+")
     size_bytes = models.BigIntegerField(null=True)
     media_type = models.CharField(max_length=127, blank=True)
+
+    # Set by ``library.access`` on nodes that were fetched for an actor; no columns.
+    level: Level
+    highest: int
 
     class Meta:
         constraints = [
@@ -106,6 +110,11 @@ class Node(models.Model):
 def subtree(node: Node) -> Q:
     """Everything below a node, itself not included, as a range on the ancestry index."""
     return Q(ancestry__gte=node.below, ancestry__lt=node.ancestry + base36(node.id + 1))
+
+
+def with_subtree(node: Node) -> Q:
+    """A node and everything below it."""
+    return Q(id=node.id) | subtree(node)
 
 
 class Collection(models.Model):

@@ -18,7 +18,12 @@ PROBLEMS = {
     "429": "Too many attempts or requests",
     "503": "A part is away; see `Retry-After`",
 }
-WITH_BODY = {"411": "Length required", "413": "Too large", "415": "Media type not supported", "507": "Disk or quota full"}
+WITH_BODY = {
+    "411": "Length required",
+    "413": "Too large",
+    "415": "Media type not supported",
+    "507": "Disk or quota full",
+}
 
 
 class ProblemSerializer(serializers.Serializer[Any]):

@@ -91,7 +91,9 @@ class Client:
                 break
             except httpx.TransportError as error:
                 if attempt == TRIES - 1:
-                    raise ServerSaid(f"{path}: the connection broke off ({error}); the same command goes on.") from error
+                    raise ServerSaid(
+                        f"{path}: the connection broke off ({error}); the same command goes on."
+                    ) from error
                 time.sleep(2.0**attempt / 4)
         memory.forget()
         file = self.ask("GET", link).json()
@@ -122,9 +124,7 @@ class Client:
             response = _accepted(self.http.patch(url, content=_blocks(stream, progress), headers=headers, timeout=None))
             return str(response.links["file"]["url"])
 
-    def _create(
-        self, stream: Any, path: Path, size: int, digest: str, place: Place, relative: str
-    ) -> httpx.Response:
+    def _create(self, stream: Any, path: Path, size: int, digest: str, place: Place, relative: str) -> httpx.Response:
         modified = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
         said = {
             "filename": relative.rsplit("/", 1)[-1],
@@ -151,7 +151,9 @@ class Client:
                 break
             except httpx.TransportError as error:
                 if attempt == TRIES - 1:
-                    raise ServerSaid(f"{target}: the connection broke off ({error}); the same command goes on.") from error
+                    raise ServerSaid(
+                        f"{target}: the connection broke off ({error}); the same command goes on."
+                    ) from error
                 time.sleep(2.0**attempt / 4)
         if sha256_of(part) != sha256:
             part.unlink()

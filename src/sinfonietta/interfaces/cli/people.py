@@ -31,7 +31,12 @@ def create_user(name: str, email: str, full_name: str, admin: bool, password_std
     from sinfonietta.accounts import services
 
     user = services.create_user(
-        actor=site.keeper(), name=name, email=email, full_name=full_name, password=_password(password_stdin), is_admin=admin
+        actor=site.keeper(),
+        name=name,
+        email=email,
+        full_name=full_name,
+        password=_password(password_stdin),
+        is_admin=admin,
     )
     site.say({"id": user.uid, "name": user.name}, json_=json_, sentence=f"{user.name} has an account.")
 
@@ -76,7 +81,9 @@ def create_group(name: str, users: tuple[str, ...], json_: bool) -> None:
 
     members = [site.user_named(user) for user in users]
     group = services.create_group(actor=site.keeper(), name=name, members=members)
-    site.say({"id": group.uid, "name": group.name}, json_=json_, sentence=f"The group {name} has {len(members)} members.")
+    site.say(
+        {"id": group.uid, "name": group.name}, json_=json_, sentence=f"The group {name} has {len(members)} members."
+    )
 
 
 @click.command()
@@ -91,7 +98,9 @@ def create_token(user: str, name: str, scope: str, days: int | None) -> None:
     site.start_django()
     from sinfonietta.accounts import services
 
-    _, secret = services.create_token(actor=site.keeper(), user=site.user_named(user), name=name, scope=scope, days=days)
+    _, secret = services.create_token(
+        actor=site.keeper(), user=site.user_named(user), name=name, scope=scope, days=days
+    )
     click.echo(secret)
 
 

@@ -36,7 +36,10 @@ def files_of(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
         if path.is_dir():
             for file in sorted(path.rglob("*")):
                 if file.is_file() and not file.is_symlink():
-                    yield file, file.relative_to(path.absolute().parent if path.name in ("", "..") else path.parent).as_posix()
+                    yield (
+                        file,
+                        file.relative_to(path.absolute().parent if path.name in ("", "..") else path.parent).as_posix(),
+                    )
         else:
             yield path, path.name
 

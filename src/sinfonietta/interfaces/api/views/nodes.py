@@ -90,7 +90,9 @@ class CopyView(HouseView):
         copied = services.copy(actor=self.actor, uid=uid, parent=said["parent"], name=said.get("name"))
         if copied.job:
             return Response(
-                shapes.job(copied.job), status=status.HTTP_202_ACCEPTED, headers={"Location": shapes.job_url(copied.job)}
+                shapes.job(copied.job),
+                status=status.HTTP_202_ACCEPTED,
+                headers={"Location": shapes.job_url(copied.job)},
             )
         entry = queries.node(actor=self.actor, uid=copied.node.uid)
         return Response(shapes.node(entry), status=status.HTTP_201_CREATED, headers={"Location": shapes.url(entry)})

@@ -1,0 +1,106 @@
+"""WHO MAY WHAT, the one place that decides it.
+
+Every node carries the id of the ACL that counts for it, and every ACL holds the owners of its collection as entries, so
+that one condition serves every read: the node's ACL is among those that name one of the actor's principals.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import Max, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.expressions import Combinable
+
+from sinfonietta.accounts.actor import Actor, Scope
+from sinfonietta.common.errors import Forbidden, NotFound
+from sinfonietta.library.models import AclEntry, Level, Node
+
+LEVEL_NAMES = {Level.READ: "read", Level.WRITE: "write", Level.MANAGE: "manage"}
+
+
+def acls(actor: Actor, level: Level = Level.READ) -> QuerySet[AclEntry, dict[str, int]]:
+    """Ids of the ACLs that give the actor at least that level, as a subquery."""
+    entries = AclEntry.objects.filter(principal__in=actor.principals)
+    return (entries.filter(level__gte=level) if level > Level.READ else entries).values("acl_id")
+
+
+def within(actor: Actor, level: Level = Level.READ, prefix: str = "") -> Q:
+    """The condition that what stands behind ``prefix`` (such as ``container__``) is the actor's at that level."""
+    if actor.is_system:
+        return Q()
+    return Q(**{f"{prefix}acl_id__in": acls(actor, level)})
+
+
+def readable(actor: Actor, level: Level = Level.READ) -> QuerySet[Node]:
+    """The nodes that the actor has at least at that level, the trash left out."""
+    return Node.objects.filter(within(actor, level), trash=None)
+
+
+def highest(actor: Actor) -> Combinable:
+    """An annotation: the actor's level on each node, before the credential's scope is applied."""
+    if actor.is_system:
+        return Value(int(Level.MANAGE))
+    entries = AclEntry.objects.filter(acl_id=OuterRef("acl_id"), principal__in=actor.principals)
+    return Subquery(entries.values("acl_id").annotate(highest=Max("level")).values("highest"))
+
+
+def capped(actor: Actor, level: int) -> Level:
+    """What is left of a level under the scope of the credential: a read token reads."""
+    return Level.READ if actor.scope == Scope.READ else Level(level)
+
+
+def find(actor: Actor, uid: UUID, *, trashed: bool = False) -> Node:
+    """The node, with ``level`` on it. Raises NotFound when it is absent or not the actor's to see."""
+    nodes = Node.objects.filter(within(actor), uid=uid, trash__isnull=not trashed)
+    node = nodes.select_related("parent", "current__blob", "collection").annotate(highest=highest(actor)).first()
+    if node is None:
+        raise NotFound("There is nothing of that id, or it is not yours to see.")
+    node.level = capped(actor, node.highest)
+    return node
+
+
+def demand(actor: Actor, node: Node, level: Level) -> Node:
+    """The node, if its ``level`` reaches. Raises Forbidden with a sentence."""
+    if node.level < level:
+        if actor.scope == Scope.READ:
+            raise Forbidden("This token may only read.")
+        raise Forbidden(f"You may {LEVEL_NAMES[node.level]} “{node.name}”; this needs {LEVEL_NAMES[level]}.")
+    return node
+
+
+def require(actor: Actor, uid: UUID, level: Level = Level.READ) -> Node:
+    """The node, at that level at least. Raises NotFound (not seen), Forbidden (seen, but not allowed)."""
+    return demand(actor, find(actor, uid), level)
+
+
+def locked(actor: Actor, uid: UUID, level: Level, *others: UUID, trashed: bool = False) -> Node:
+    """As ``require``, with the collections of the node and of ``others`` locked until the transaction ends.
+
+    All writes to a collection are in a row behind this lock (PostgreSQL; SQLite has one writer anyhow), so that what was
+    checked still holds when it is written. Locks are taken in the order of ids: no deadlock.
+    """
+    nodes = [find(actor, uid, trashed=trashed), *(find(actor, other) for other in others)]
+    lock_collections({node.collection_id for node in nodes})
+    return demand(actor, find(actor, uid, trashed=trashed), level)
+
+
+def lock_collections(ids: set[int]) -> None:
+    """Lock collections until the transaction ends."""
+    list(Node.objects.filter(id__in=ids).order_by("id").select_for_update(no_key=True).values_list("id"))
+
+
+def abilities(actor: Actor, node: Node) -> dict[str, bool]:
+    """What buttons to show for a node that carries its ``level``."""
+    is_file, is_collection = node.kind == Node.Kind.FILE, node.kind == Node.Kind.COLLECTION
+    write, manage = node.level >= Level.WRITE, node.level >= Level.MANAGE
+    return {
+        "download": True,
+        "add": write and not is_file,
+        "add_folder": write and node.kind in (Node.Kind.COLLECTION, Node.Kind.FOLDER),
+        "rename": write,
+        "move": write and not is_collection,
+        "copy": not is_collection,
+        "trash": manage if is_collection else write,
+        "share": manage and not is_file,
+        "describe": write,
+    }

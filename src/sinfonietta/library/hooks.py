@@ -1,0 +1,38 @@
+"""How higher rooms keep an index true: called inside the transaction that changes the tree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Protocol
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+if TYPE_CHECKING:
+    from sinfonietta.library.models import Node, Version
+
+
+class Indexer(Protocol):
+    """Follows files. What lies below a container follows the container: it is not told file by file."""
+
+    def filed(self, node: Node, version: Version, facts: Mapping[str, object]) -> None:
+        """A file has a new current version; ``facts`` is what the inspectors learned of its bytes."""
+
+    def hidden(self, node_ids: Sequence[int]) -> None:
+        """These files left their container: to the trash, or to be moved."""
+
+    def shown(self, node_ids: Sequence[int]) -> None:
+        """These files are (again) in their container, which may be another one than before."""
+
+    def copied(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Each second file is a new copy of the first, with the same bytes."""
+
+    def purged(self, node_ids: Sequence[int]) -> None:
+        """These files are about to be deleted for ever."""
+
+
+@lru_cache
+def indexers() -> tuple[Indexer, ...]:
+    """The indexers that ``config.rooms`` names."""
+    return tuple(import_string(path)() for path in settings.INDEXERS)

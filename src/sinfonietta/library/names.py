@@ -1,0 +1,41 @@
+"""Names of nodes: what people may write, and what would break a path, a header or an archive."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from sinfonietta.common.errors import Invalid
+
+LONGEST = 255
+
+
+def clean_name(name: str) -> str:
+    """The name in NFC. Raises Invalid with a sentence when it cannot be a name."""
+    name = unicodedata.normalize("NFC", name)
+    problem = _problem(name)
+    if problem:
+        raise Invalid(problem, errors={"name": [problem]})
+    return name
+
+
+def _problem(name: str) -> str:
+    if not name.strip():
+        return "A name needs at least one character that can be seen."
+    if len(name) > LONGEST:
+        return f"A name has at most {LONGEST} characters; this one has {len(name)}."
+    if name in (".", ".."):
+        return "“.” and “..” are not names."
+    if "/" in name:
+        return "A name cannot hold “/”."
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in name):
+        return "A name cannot hold control characters or broken characters."
+    return ""
+
+
+def numbered(name: str, number: int) -> str:
+    """``scan (2).dcm`` for ``scan.dcm``: the name of another thing beside one of that name."""
+    stem, dot, ending = name.rpartition(".")
+    if not stem:
+        stem, dot, ending = name, "", ""
+    tail = f" ({number}){dot}{ending}"
+    return stem[: LONGEST - len(tail)] + tail

@@ -1,0 +1,48 @@
+"""Reads of the library. Everything takes the actor and begins with what the actor may read."""
+
+from sinfonietta.library.queries.audit import audit_of
+from sinfonietta.library.queries.changes import Changes, changes
+from sinfonietta.library.queries.entries import Entry
+from sinfonietta.library.queries.files import ManifestRow, manifest, metadata, version, versions
+from sinfonietta.library.queries.sharing import GrantRow, Grants, grants, owners
+from sinfonietta.library.queries.trash import TrashEntry, trash
+from sinfonietta.library.queries.tree import (
+    breadcrumb,
+    children,
+    collections,
+    count_children,
+    folders_to_move_into,
+    home,
+    node,
+    node_at,
+    nodes_by_uid,
+    shared,
+)
+
+__all__ = [
+    "Changes",
+    "Entry",
+    "GrantRow",
+    "Grants",
+    "ManifestRow",
+    "TrashEntry",
+    "audit_of",
+    "breadcrumb",
+    "changes",
+    "children",
+    "collections",
+    "count_children",
+    "folders_to_move_into",
+    "grants",
+    "home",
+    "manifest",
+    "metadata",
+    "node",
+    "node_at",
+    "nodes_by_uid",
+    "owners",
+    "shared",
+    "trash",
+    "version",
+    "versions",
+]

@@ -1,0 +1,38 @@
+"""Writes of the library: each one transaction, with its audit event and its line in the feed of changes."""
+
+from sinfonietta.library.services.files import Filed, file_version, restore_version, set_metadata, set_state
+from sinfonietta.library.services.place import Copied, copy, move
+from sinfonietta.library.services.sharing import set_grants, set_owners
+from sinfonietta.library.services.trash import purge, restore, trash
+from sinfonietta.library.services.tree import (
+    create_collection,
+    create_fileset,
+    create_folder,
+    ensure_folders,
+    make_home,
+    rename,
+    update_collection,
+)
+
+__all__ = [
+    "Copied",
+    "Filed",
+    "copy",
+    "create_collection",
+    "create_fileset",
+    "create_folder",
+    "ensure_folders",
+    "file_version",
+    "make_home",
+    "move",
+    "purge",
+    "rename",
+    "restore",
+    "restore_version",
+    "set_grants",
+    "set_metadata",
+    "set_owners",
+    "set_state",
+    "trash",
+    "update_collection",
+]

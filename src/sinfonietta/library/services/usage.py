@@ -1,0 +1,27 @@
+"""Quota: what a collection may hold, and does. All versions count, the trash too."""
+
+from __future__ import annotations
+
+from django.db.models import F, Q, Sum
+
+from sinfonietta.common.errors import OutOfStorage
+from sinfonietta.library.models import Collection, Node, Version
+
+
+def use(collection_id: int, size_bytes: int) -> None:
+    """Count bytes to a collection. Raises OutOfStorage when its quota does not allow them."""
+    room = Q(quota_bytes=None) | Q(quota_bytes__gte=F("used_bytes") + size_bytes)
+    found = Collection.objects.filter(room, node_id=collection_id).update(used_bytes=F("used_bytes") + size_bytes)
+    if not found:
+        raise OutOfStorage("The collection's quota is used up; delete something for ever, or ask for more.")
+
+
+def free(collection_id: int, size_bytes: int) -> None:
+    """Count bytes off a collection."""
+    Collection.objects.filter(node_id=collection_id).update(used_bytes=F("used_bytes") - size_bytes)
+
+
+def weight(nodes: Q) -> int:
+    """All versions of the nodes, in bytes."""
+    found = Version.objects.filter(node__in=Node.objects.filter(nodes)).aggregate(total=Sum("size_bytes"))
+    return found["total"] or 0
