@@ -8,6 +8,7 @@ from typing import ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
 
 EVERYONE = 0
 """The principal that stands for every signed-in account."""
@@ -47,6 +48,11 @@ class User(AbstractBaseUser):
 
     class Meta:
         constraints = [models.UniqueConstraint(Lower("name"), name="user_name_unique")]
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a session must still match: a new password, or ending all sessions, makes the old ones worthless."""
+        marks = f"{self.password}\0{self.sessions_valid_after}"
+        return salted_hmac("sinfonietta.session", marks, secret, algorithm="sha256").hexdigest()
 
 
 class Group(models.Model):

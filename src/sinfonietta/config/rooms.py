@@ -14,6 +14,9 @@ INDEXERS = ["sinfonietta.dicom.indexer.DicomIndexer"]
 ANNOUNCEMENTS: list[str] = []
 """Told after the commit (``ingest.hooks.Announcement``)."""
 
+USER_CREATED = ["sinfonietta.library.services.make_home"]
+"""Called in the transaction that makes an account."""
+
 JOB_KINDS = {
     "blobs.collect": "sinfonietta.blobs.tasks.collect",
     "ingest.expire": "sinfonietta.ingest.tasks.expire",
