@@ -1,0 +1,214 @@
+"""Where the pixels of a file lie and how they are written (DICOM PS3.3 C.7.6.3, PS3.5 8 and A.4)."""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import Any
+
+from sinfonietta.dicom.dictionary import first
+from sinfonietta.dicom.elements import Coding, Dataset, Walker
+from sinfonietta.dicom.source import Broken, Source
+
+KEYWORDS = {"7FE00010": "PixelData", "7FE00008": "FloatPixelData", "7FE00009": "DoubleFloatPixelData"}
+ITEM_HEAD = 8
+
+Fragment = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """The image of a file.
+
+    ``offset`` and ``length`` (bytes) say where the value of the element ``keyword`` lies. Encapsulated frames are
+    ranges (offset, length) from their first fragment's value to their last's end: the heads of further items lie
+    inside where a frame has several fragments. ``frames`` is empty where the fragments cannot be told apart.
+    """
+
+    keyword: str
+    offset: int
+    length: int
+    encapsulated: bool
+    big_endian: bool
+    frames: tuple[Fragment, ...]
+    rows: int
+    columns: int
+    samples: int
+    bits_allocated: int
+    bits_stored: int
+    pixel_representation: int
+    planar_configuration: int
+    photometric: str
+    number_of_frames: int
+    window_center: float | None
+    window_width: float | None
+    rescale_slope: float
+    rescale_intercept: float
+
+    @property
+    def frame_bits(self) -> int:
+        """The size of one native frame; YBR_FULL_422 and YBR_PARTIAL_422 leave out half of the colour."""
+        samples = 2 if self.photometric.endswith("_422") else self.samples
+        return self.rows * self.columns * samples * self.bits_allocated
+
+
+def describe(dataset: Dataset, walker: Walker, coding: Coding) -> Pixels | None:
+    """The image that ``dataset`` holds; None if it has no pixel data. Lying values are taken as they are."""
+    tag = next((tag for tag in KEYWORDS if f"bulk/{tag}" in walker.bulk), None)
+    if tag is None:
+        return None
+    offset, length, _ = walker.bulk[f"bulk/{tag}"]
+    number_of_frames = max(_integer(dataset, "00280008", 1), 1)
+    bits = _integer(dataset, "00280100", {"7FE00008": 32, "7FE00009": 64}.get(tag, 0))
+    photometric = first(dataset, "00280004")
+    return Pixels(
+        keyword=KEYWORDS[tag],
+        offset=offset,
+        length=length,
+        encapsulated=bool(walker.fragments),
+        big_endian=coding.big_endian,
+        frames=_frames(dataset, walker, number_of_frames),
+        rows=_integer(dataset, "00280010", 0),
+        columns=_integer(dataset, "00280011", 0),
+        samples=_integer(dataset, "00280002", 1),
+        bits_allocated=bits,
+        bits_stored=_integer(dataset, "00280101", bits),
+        pixel_representation=_integer(dataset, "00280103", 0),
+        planar_configuration=_integer(dataset, "00280006", 0),
+        photometric=photometric if isinstance(photometric, str) else "",
+        number_of_frames=number_of_frames,
+        window_center=number(dataset, "00281050"),
+        window_width=number(dataset, "00281051"),
+        rescale_slope=_or(number(dataset, "00281053"), 1.0),
+        rescale_intercept=_or(number(dataset, "00281052"), 0.0),
+    )
+
+
+def number(dataset: Dataset, tag: str) -> float | None:
+    """The first value of an attribute as a number; None if it is none."""
+    value = first(dataset, tag)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def _integer(dataset: Dataset, tag: str, default: int) -> int:
+    value = first(dataset, tag)
+    return value if isinstance(value, int) else default
+
+
+def _frames(dataset: Dataset, walker: Walker, count: int) -> tuple[Fragment, ...]:
+    """The byte range of each frame: by the offset tables, or one fragment a frame, or by the end mark of JPEG."""
+    if len(walker.fragments) < 2:
+        return ()
+    table, *fragments = walker.fragments
+    if count == 1:
+        return (_span(fragments),)
+    starts = _extended_offsets(dataset, walker, count) or _basic_offsets(walker.source, table, count)
+    if starts is not None:
+        return _by_offsets(fragments, starts)
+    if len(fragments) == count:
+        return tuple(fragments)
+    ends = [at for at, fragment in enumerate(fragments) if _ends_an_image(walker.source, fragment)]
+    if len(ends) == count and ends[-1] == len(fragments) - 1:
+        begins = [0, *(at + 1 for at in ends[:-1])]
+        return tuple(_span(fragments[begin : end + 1]) for begin, end in zip(begins, ends, strict=True))
+    return ()
+
+
+def _span(fragments: list[Fragment]) -> Fragment:
+    return fragments[0][0], fragments[-1][0] + fragments[-1][1] - fragments[0][0]
+
+
+def _by_offsets(fragments: list[Fragment], starts: tuple[int, ...]) -> tuple[Fragment, ...]:
+    """``starts`` count from the first item after the basic offset table (DICOM PS3.5 A.4)."""
+    origin = fragments[0][0] - ITEM_HEAD
+    items = [offset - ITEM_HEAD - origin for offset, _ in fragments]
+    cuts = [bisect_right(items, start) - 1 for start in starts]
+    if any(cut < 0 or items[cut] != start for cut, start in zip(cuts, starts, strict=True)):
+        return ()
+    if any(later <= earlier for earlier, later in zip(cuts, cuts[1:], strict=False)):
+        return ()
+    pairs = zip(cuts, [*cuts[1:], len(fragments)], strict=True)
+    return tuple(_span(fragments[begin:end]) for begin, end in pairs)
+
+
+def _basic_offsets(source: Source, table: Fragment, count: int) -> tuple[int, ...] | None:
+    offset, length = table
+    if length != 4 * count:
+        return None
+    return struct.unpack(f"<{count}I", source.read(offset, length))
+
+
+def _extended_offsets(dataset: Dataset, walker: Walker, count: int) -> tuple[int, ...] | None:
+    """Extended Offset Table (7FE0,0001), DICOM PS3.3 C.7.6.3.1.8."""
+    place = walker.bulk.get("bulk/7FE00001")
+    if place is None:
+        from base64 import b64decode  # noqa: PLC0415
+
+        raw = b64decode(dataset.get("7FE00001", {}).get("InlineBinary", ""))
+    else:
+        raw = walker.source.read(place[0], place[1])
+    return struct.unpack(f"<{count}Q", raw) if len(raw) == 8 * count else None
+
+
+def _ends_an_image(source: Source, fragment: Fragment) -> bool:
+    offset, length = fragment
+    tail = source.read(offset + max(length - 10, 0), min(length, 10))
+    return b"\xff\xd9" in tail
+
+
+def frame_bytes(source: Source, pixels: Pixels, index: int) -> bytes:
+    """One frame as stored, ``index`` from 0: a compressed stream, or native pixels.
+
+    Reads nothing but that frame. A native frame of one-bit pixels that begins inside a byte is shifted to its start.
+    Raises Broken where the file has no such frame.
+    """
+    if not 0 <= index < pixels.number_of_frames:
+        raise Broken(f"There is no frame {index + 1}; the image has {pixels.number_of_frames:,}.")
+    if not pixels.encapsulated:
+        return _native_frame(source, pixels, index)
+    if index >= len(pixels.frames):
+        raise Broken("Where the frames begin in the compressed pixel data cannot be told.")
+    offset, length = pixels.frames[index]
+    data = source.read(offset, length)
+    return _join(data, source, offset)
+
+
+def _native_frame(source: Source, pixels: Pixels, index: int) -> bytes:
+    first_bit = index * pixels.frame_bits
+    begin, shift = divmod(first_bit, 8)
+    length = (shift + pixels.frame_bits + 7) // 8
+    if begin + length > pixels.length:
+        raise Broken(
+            f"The pixel data has {pixels.length:,} bytes; {pixels.number_of_frames:,} frames of this size need "
+            f"{(pixels.frame_bits * pixels.number_of_frames + 7) // 8:,}."
+        )
+    data = source.read(pixels.offset + begin, length)
+    if shift:
+        whole = int.from_bytes(data, "little") >> shift
+        data = whole.to_bytes(length, "little")[: (pixels.frame_bits + 7) // 8]
+    return data
+
+
+def _join(data: bytes, source: Source, offset: int) -> bytes:
+    """The fragments of one frame without the item heads between them; the first's length stands before ``data``."""
+    length = struct.unpack("<I", source.read(offset - 4, 4))[0]
+    if length >= len(data):
+        return data
+    parts, pos = [data[:length]], length
+    while pos + ITEM_HEAD <= len(data):
+        length = struct.unpack_from("<I", data, pos + 4)[0]
+        parts.append(data[pos + ITEM_HEAD : pos + ITEM_HEAD + length])
+        pos += ITEM_HEAD + length
+    return b"".join(parts)
+
+
+def from_dict(found: dict[str, Any] | None) -> Pixels | None:
+    """What JSON made of a Pixels, back again."""
+    if found is None:
+        return None
+    return Pixels(**{**found, "frames": tuple((offset, length) for offset, length in found["frames"])})
