@@ -122,7 +122,9 @@ def run_one(job: Job, stop: threading.Event) -> None:
     """Run one leased job and write how it ended."""
     with structlog.contextvars.bound_contextvars(job=str(job.uid), kind=job.kind):
         if job.attempts > job.max_attempts:
-            leases.end(job, Job.State.FAILED, detail=f"It was tried {job.max_attempts} times and its worker died each time.")
+            leases.end(
+                job, Job.State.FAILED, detail=f"It was tried {job.max_attempts} times and its worker died each time."
+            )
             return
         if job.cancel_requested:
             leases.end(job, Job.State.CANCELLED)

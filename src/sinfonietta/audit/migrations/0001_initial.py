@@ -4,29 +4,34 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('at', models.DateTimeField(db_index=True)),
-                ('actor', models.UUIDField(help_text='The account; null for the system', null=True)),
-                ('action', models.CharField(help_text='noun.verb, such as file.read or grants.changed', max_length=64)),
-                ('target', models.UUIDField(help_text='The node, account, group, token or job it was done to', null=True)),
-                ('collection', models.UUIDField(help_text='The collection that the target lies in', null=True)),
-                ('door', models.CharField(help_text='portal, api, dicomweb, cli, worker ...', max_length=16)),
-                ('request', models.CharField(blank=True, help_text='The request id of the log', max_length=36)),
-                ('address', models.GenericIPAddressField(null=True)),
-                ('detail', models.JSONField(default=dict)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("at", models.DateTimeField(db_index=True)),
+                ("actor", models.UUIDField(help_text="The account; null for the system", null=True)),
+                ("action", models.CharField(help_text="noun.verb, such as file.read or grants.changed", max_length=64)),
+                (
+                    "target",
+                    models.UUIDField(help_text="The node, account, group, token or job it was done to", null=True),
+                ),
+                ("collection", models.UUIDField(help_text="The collection that the target lies in", null=True)),
+                ("door", models.CharField(help_text="portal, api, dicomweb, cli, worker ...", max_length=16)),
+                ("request", models.CharField(blank=True, help_text="The request id of the log", max_length=36)),
+                ("address", models.GenericIPAddressField(null=True)),
+                ("detail", models.JSONField(default=dict)),
             ],
             options={
-                'indexes': [models.Index(fields=['target', 'id'], name='audit_event_target_fe1b50_idx'), models.Index(fields=['collection', 'id'], name='audit_event_collect_582be7_idx'), models.Index(fields=['actor', 'id'], name='audit_event_actor_991fc6_idx')],
+                "indexes": [
+                    models.Index(fields=["target", "id"], name="audit_event_target_fe1b50_idx"),
+                    models.Index(fields=["collection", "id"], name="audit_event_collect_582be7_idx"),
+                    models.Index(fields=["actor", "id"], name="audit_event_actor_991fc6_idx"),
+                ],
             },
         ),
     ]

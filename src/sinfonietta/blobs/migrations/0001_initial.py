@@ -4,24 +4,27 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Blob',
+            name="Blob",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('sha256', models.CharField(max_length=64, unique=True)),
-                ('size_bytes', models.BigIntegerField()),
-                ('store', models.CharField(default='local', max_length=32)),
-                ('key', models.CharField(max_length=255)),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('touched', models.DateTimeField(help_text='Last time somebody filed it: garbage collection waits a grace from here')),
-                ('verified', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("sha256", models.CharField(max_length=64, unique=True)),
+                ("size_bytes", models.BigIntegerField()),
+                ("store", models.CharField(default="local", max_length=32)),
+                ("key", models.CharField(max_length=255)),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                (
+                    "touched",
+                    models.DateTimeField(
+                        help_text="Last time somebody filed it: garbage collection waits a grace from here"
+                    ),
+                ),
+                ("verified", models.DateTimeField(null=True)),
             ],
         ),
     ]

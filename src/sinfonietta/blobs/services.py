@@ -1,0 +1,132 @@
+"""Blob rows, garbage, and whether everything is as it should be."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from sinfonietta.accounts.actor import Actor
+from sinfonietta.accounts.queries import require_admin
+from sinfonietta.blobs import store
+from sinfonietta.blobs.errors import Damaged
+from sinfonietta.blobs.models import Blob
+from sinfonietta.common.time import now
+
+BATCH = 500
+
+
+def keep(*, actor: Actor, sha256: str, size_bytes: int, key: str) -> Blob:
+    """The row of bytes that are durable under ``key``; call it in the transaction that files them.
+
+    An existing row is touched, which keeps garbage collection away from it.
+    """
+    blob, made = Blob.objects.get_or_create(
+        sha256=sha256,
+        defaults={"size_bytes": size_bytes, "key": key, "touched": now(), "store": store.default().name},
+    )
+    if not made:
+        Blob.objects.filter(id=blob.id).update(touched=now())
+    return blob
+
+
+def unused() -> Q:
+    """The condition that no row of any room refers to a blob."""
+    condition = Q()
+    for relation in Blob._meta.related_objects:
+        field = relation.field
+        condition &= ~Exists(relation.related_model._base_manager.filter(**{field.name: OuterRef("pk")}))
+    return condition
+
+
+def collect(*, actor: Actor) -> int:
+    """Delete blobs that nothing has referred to for the grace of the site; how many.
+
+    The row goes first: a crash in between leaves bytes without a row, never a row without bytes. The store is swept: who
+    files the same bytes at this moment comes before, and keeps the row, or after, and brings the bytes anew.
+    """
+    require_admin(actor)
+    cutoff = now() - timedelta(hours=settings.OPTIONS.blob_grace_h)
+    return sum(_collect(blob, cutoff) for blob in Blob.objects.filter(unused(), touched__lt=cutoff).iterator(BATCH))
+
+
+def _collect(blob: Blob, cutoff: datetime) -> bool:
+    with store.default().sweeping():
+        with transaction.atomic():
+            doomed = Blob.objects.filter(unused(), id=blob.id, touched__lt=cutoff)
+            if not doomed.exists():
+                return False
+            Blob.objects.filter(id=blob.id).delete()
+        store.default().delete(blob.key)
+    return True
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it should be. ``repaired`` says that it was put right."""
+
+    problem: str
+    sha256: str
+    detail: str
+    repaired: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """For printing."""
+        return asdict(self)
+
+
+def verify(*, actor: Actor, repair: bool = False) -> Iterator[Finding]:
+    """Read every byte: every row has its bytes, every byte its hash; and nothing lies about that no row speaks of.
+
+    ``repair`` removes bytes without a row and forgotten staging, both older than the grace. Bytes that are damaged or
+    missing cannot be invented: they are named.
+    """
+    require_admin(actor)
+    for blob in Blob.objects.order_by("id").iterator(BATCH):
+        found = _look(blob)
+        if found:
+            yield found
+        else:
+            Blob.objects.filter(id=blob.id).update(verified=now())
+    yield from _orphans(repair)
+
+
+def _look(blob: Blob) -> Finding | None:
+    digest = hashlib.sha256()
+    try:
+        for block in store.default().open(blob):
+            digest.update(block)
+    except (Damaged, OSError) as error:
+        return Finding("missing or cut", blob.sha256, str(error))
+    if digest.hexdigest() != blob.sha256:
+        return Finding("damaged", blob.sha256, f"the bytes have the hash {digest.hexdigest()}")
+    return None
+
+
+def _orphans(repair: bool) -> Iterator[Finding]:
+    shelf, oldest = store.default(), time.time() - settings.OPTIONS.blob_grace_h * 3600
+    for key, changed in shelf.kept():
+        sha256 = key.rsplit("/", 1)[-1]
+        if changed < oldest and not Blob.objects.filter(sha256=sha256).exists():
+            yield Finding("bytes without a row", sha256, key, repaired=repair and _remove(key, sha256))
+    forgotten = oldest - settings.OPTIONS.upload_days * 86400
+    for key, changed in shelf.staged():
+        if changed < forgotten:
+            if repair:
+                shelf.discard(key)
+            yield Finding("forgotten staging", "", key, repaired=repair)
+
+
+def _remove(key: str, sha256: str) -> bool:
+    with store.default().sweeping():
+        if Blob.objects.filter(sha256=sha256).exists():
+            return False
+        store.default().delete(key)
+    return True

@@ -1,0 +1,203 @@
+"""The one way in: bytes -> inspected -> stored -> filed -> indexed -> announced.
+
+What is durable comes first, then one transaction with everything that speaks of it. Whatever fails, nothing is left but
+staged bytes that are removed here or, after a crash, by ``ingest.expire``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import IO
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from sinfonietta.accounts.actor import Actor
+from sinfonietta.blobs import services as blobs
+from sinfonietta.blobs import store
+from sinfonietta.common.errors import Invalid, Problem, TooLarge
+from sinfonietta.ingest import hooks
+from sinfonietta.ingest.media import media_type
+from sinfonietta.ingest.models import Upload
+from sinfonietta.library import access
+from sinfonietta.library.changes import writing
+from sinfonietta.library.models import Level, Node
+from sinfonietta.library.names import clean_name
+from sinfonietta.library.services import Filed, ensure_folders, file_version
+
+log = structlog.get_logger("sinfonietta.ingest")
+SYNC_THREADS = 8
+
+
+@dataclass(frozen=True)
+class Item:
+    """Staged bytes with the place that they are meant for.
+
+    ``folders`` are made below ``parent`` on the way; ``fileset`` makes the last of them a fileset. ``upload`` is the row that
+    is marked as filed in the same transaction.
+    """
+
+    staged: str
+    sha256: str
+    size_bytes: int
+    parent: UUID
+    name: str
+    folders: tuple[str, ...] = ()
+    fileset: bool = False
+    modified: datetime | None = None
+    if_none_match: bool = False
+    if_match: str | None = None
+    verdict: hooks.Verdict | None = None
+    upload: UUID | None = None
+
+
+def put(
+    *,
+    actor: Actor,
+    parent_uid: UUID,
+    name: str,
+    stream: IO[bytes],
+    length: int | None = None,
+    digest: str | None = None,
+    modified: datetime | None = None,
+    relative_path: str = "",
+    if_none_match: bool = False,
+    if_match: str | None = None,
+) -> Filed:
+    """Store a stream as a file. ``digest`` is the SHA-256 that was declared, ``length`` in bytes (None: to its end).
+
+    With ``relative_path`` folders are made on the way; its last part is the file's name. Raises NotFound, Forbidden,
+    Conflict, Invalid (another hash or length than declared, a name), PreconditionFailed, TooLarge, OutOfStorage; then
+    nothing is left behind.
+    """
+    folders, name = split(relative_path, name)
+    access.require(actor, parent_uid, Level.WRITE)  # before any byte is accepted
+    with staging() as staged:
+        sha256, size = receive(staged, stream, length)
+        if digest and digest != sha256:
+            raise Invalid("The bytes that arrived have another SHA-256 than was declared.", errors={"sha256": [sha256]})
+        item = Item(
+            staged, sha256, size, parent_uid, name, folders,
+            modified=modified, if_none_match=if_none_match, if_match=if_match,
+        )  # fmt: skip
+        result = put_many(actor=actor, items=[item])[0]
+    if isinstance(result, Problem):
+        raise result
+    return result
+
+
+def split(relative_path: str, name: str) -> tuple[tuple[str, ...], str]:
+    """Clean folders and file name of a relative path (or of a name alone). Raises Invalid."""
+    *folders, last = [part for part in relative_path.replace("\\", "/").split("/") if part] or [name]
+    return tuple(clean_name(folder) for folder in folders), clean_name(last)
+
+
+@contextmanager
+def staging() -> Iterator[str]:
+    """A place in staging that is gone afterwards, unless its bytes were filed."""
+    staged = store.default().stage()
+    try:
+        yield staged
+    finally:
+        store.default().discard(staged)
+
+
+def receive(staged: str, stream: IO[bytes], length: int | None) -> tuple[str, int]:
+    """Read a stream into staging; its SHA-256 and size. Raises Invalid when it is not as long as declared, TooLarge."""
+    most = settings.OPTIONS.max_file_bytes
+    if length is not None and length > most:
+        raise TooLarge(f"A file here has at most {most} bytes.")
+    digest = hashlib.sha256()
+    size = store.default().append(staged, 0, stream, limit=most + 1 if length is None else length, hasher=digest)
+    if length is None and size > most:
+        raise TooLarge(f"A file here has at most {most} bytes.")
+    if length is not None and size != length:
+        raise Invalid(f"The transfer ended after {size} of {length} bytes.", errors={"length": [str(size)]})
+    return digest.hexdigest(), size
+
+
+def put_many(*, actor: Actor, items: Sequence[Item]) -> list[Filed | Problem]:
+    """File staged things in one transaction; for each the file, or the problem that kept it out.
+
+    One that cannot be filed does not hold up the others. Whoever staged the bytes discards them afterwards.
+    """
+    results: list[Filed | Problem | Item] = [_inspected(actor, item) for item in items]
+    with store.default().filing():
+        keys = _make_durable([result for result in results if isinstance(result, Item)])
+        with writing():
+            done = [_file(actor, result, keys) if isinstance(result, Item) else result for result in results]
+            filed = [result for result in done if isinstance(result, Filed) and result.created]
+            transaction.on_commit(lambda: _announce(filed))
+    return done  # type: ignore[return-value]
+
+
+def _inspected(actor: Actor, item: Item) -> Item | Problem:
+    """The item with the verdict of the inspectors, outside of any transaction: parsing strangers' bytes takes time."""
+    if item.verdict:
+        return item
+    path = store.default().staged_path(item.staged)
+    arrival = hooks.Arrival(path, item.name, item.size_bytes, item.sha256, media_type(path, item.name), actor)
+    try:
+        return replace(item, verdict=hooks.inspect(arrival))
+    except Problem as problem:
+        return problem
+
+
+def _make_durable(items: Sequence[Item]) -> dict[str, str]:
+    """Commit the bytes of all items to the store; waiting for the disk in threads, which halves it for many."""
+    commit = store.default().commit
+    if len(items) < 2:
+        return {item.staged: commit(item.staged, item.sha256) for item in items}
+    with ThreadPoolExecutor(SYNC_THREADS) as pool:
+        keys = pool.map(lambda item: commit(item.staged, item.sha256), items)
+        return {item.staged: key for item, key in zip(items, keys, strict=True)}
+
+
+def _file(actor: Actor, item: Item, keys: dict[str, str]) -> Filed | Problem:
+    assert item.verdict
+    try:
+        with writing():  # a savepoint: one that is refused does not undo the others
+            parent = _place(actor, item)
+            blob = blobs.keep(actor=actor, sha256=item.sha256, size_bytes=item.size_bytes, key=keys[item.staged])
+            filed = file_version(
+                actor=actor,
+                parent=parent,
+                name=item.name,
+                blob=blob,
+                media_type=item.verdict.media_type,
+                state=item.verdict.state,
+                problem=item.verdict.problem,
+                modified=item.modified,
+                if_none_match=item.if_none_match,
+                if_match=item.if_match,
+                facts=item.verdict.facts,
+            )
+            if item.upload:
+                Upload.objects.filter(uid=item.upload).update(file=filed.node.uid)
+            return filed
+    except Problem as problem:
+        return problem
+
+
+def _place(actor: Actor, item: Item) -> Node:
+    parent = access.locked(actor, item.parent, Level.WRITE)
+    if not item.folders:
+        return parent
+    last = Node.Kind.FILESET if item.fileset else Node.Kind.FOLDER
+    return ensure_folders(actor=actor, parent=parent, parts=item.folders, last=last)
+
+
+def _announce(filed: Sequence[Filed]) -> None:
+    for announcement in hooks.announcements():
+        for one in filed:
+            try:
+                announcement(one.version)
+            except Exception:
+                log.exception("an announcement failed", version=one.version.id)
