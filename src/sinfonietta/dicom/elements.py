@@ -133,10 +133,9 @@ class Walker:
         stop = start + head.length
         if stop > end:
             raise Broken(f"Attribute {name(tag)} claims {head.length:,} bytes; {end - start:,} are left.")
-        if vr == "UN" and head.vr and head.length < 0xFFFF:
+        if head.vr == "UN" and head.length < 0xFFFF and (known := vr_of(tag, out, scope.chain)) != "UN":
             # A writer who did not know the attribute; we may (DICOM PS3.5 6.2.2). Inside it is implicit little endian.
-            if (known := vr_of(tag, out, scope.chain)) != "UN":
-                vr, coding = known, Coding(implicit=True) if known == "SQ" else coding
+            vr, coding = known, Coding(implicit=True) if known == "SQ" else coding
         if tag & 0xFFFF == 0:  # group lengths have no place in the JSON (DICOM PS3.18 F.2.2)
             return stop, scope
         if vr == "SQ":

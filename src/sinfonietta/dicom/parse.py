@@ -74,7 +74,7 @@ class _Reading:
     meta: Dataset = field(default_factory=dict)
     json: Dataset = field(default_factory=dict)
     walker: Walker | None = None
-    coding: Coding = Coding()
+    coding: Coding = field(default_factory=Coding)
     problem: str = ""
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from sinfonietta.dicom.dictionary import first
 from sinfonietta.dicom.elements import Coding, Dataset, Walker
 from sinfonietta.dicom.source import Broken, Source
+from sinfonietta.dicom.values import little_endian
 
 KEYWORDS = {"7FE00010": "PixelData", "7FE00008": "FloatPixelData", "7FE00009": "DoubleFloatPixelData"}
 ITEM_HEAD = 8
@@ -27,6 +29,7 @@ class Pixels:
     """
 
     keyword: str
+    vr: str
     offset: int
     length: int
     encapsulated: bool
@@ -58,12 +61,13 @@ def describe(dataset: Dataset, walker: Walker, coding: Coding) -> Pixels | None:
     tag = next((tag for tag in KEYWORDS if f"bulk/{tag}" in walker.bulk), None)
     if tag is None:
         return None
-    offset, length, _ = walker.bulk[f"bulk/{tag}"]
+    offset, length, vr = walker.bulk[f"bulk/{tag}"]
     number_of_frames = max(_integer(dataset, "00280008", 1), 1)
     bits = _integer(dataset, "00280100", {"7FE00008": 32, "7FE00009": 64}.get(tag, 0))
     photometric = first(dataset, "00280004")
     return Pixels(
         keyword=KEYWORDS[tag],
+        vr=vr,
         offset=offset,
         length=length,
         encapsulated=bool(walker.fragments),
@@ -130,7 +134,7 @@ def _by_offsets(fragments: list[Fragment], starts: tuple[int, ...]) -> tuple[Fra
     cuts = [bisect_right(items, start) - 1 for start in starts]
     if any(cut < 0 or items[cut] != start for cut, start in zip(cuts, starts, strict=True)):
         return ()
-    if any(later <= earlier for earlier, later in zip(cuts, cuts[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(cuts)):
         return ()
     pairs = zip(cuts, [*cuts[1:], len(fragments)], strict=True)
     return tuple(_span(fragments[begin:end]) for begin, end in pairs)
@@ -187,11 +191,21 @@ def _native_frame(source: Source, pixels: Pixels, index: int) -> bytes:
             f"The pixel data has {pixels.length:,} bytes; {pixels.number_of_frames:,} frames of this size need "
             f"{(pixels.frame_bits * pixels.number_of_frames + 7) // 8:,}."
         )
+    if pixels.big_endian and pixels.bits_allocated == 8 and pixels.vr == "OW":
+        return _from_words(source, pixels, begin, length)
     data = source.read(pixels.offset + begin, length)
     if shift:
         whole = int.from_bytes(data, "little") >> shift
         data = whole.to_bytes(length, "little")[: (pixels.frame_bits + 7) // 8]
     return data
+
+
+def _from_words(source: Source, pixels: Pixels, begin: int, length: int) -> bytes:
+    """Eight-bit pixels in words of a big endian file: each two bytes are exchanged (DICOM PS3.5 8.1.1)."""
+    odd = begin % 2
+    stop = min(begin + length + (begin + length) % 2, pixels.length)
+    words = source.read(pixels.offset + begin - odd, stop - begin + odd)
+    return little_endian("OW", words)[odd : odd + length]
 
 
 def _join(data: bytes, source: Source, offset: int) -> bytes:

@@ -86,7 +86,7 @@ def _several(data: bytes, charset: Charset) -> list[Any]:
     return [_clean(part) or None for part in _clean(charset.text(data)).split("\\")]
 
 
-def _plain(data: bytes, charset: Charset) -> list[Any]:  # noqa: ARG001 - as the other readers
+def _plain(data: bytes, charset: Charset) -> list[Any]:
     return [part.strip("\0 ").replace("\0", "\ufffd") or None for part in data.decode("latin-1").split("\\")]
 
 

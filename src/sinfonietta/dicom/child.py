@@ -1,0 +1,153 @@
+"""The process that opens strangers' files: ``python -m sinfonietta.dicom.child FD MEMORY IDLE``.
+
+Started by ``isolation``; answers one question after the other over the socket ``FD`` and ends when it is closed or
+nothing was asked for ``IDLE`` seconds. Whatever happens to it happens to it alone: its address space is bounded to
+``MEMORY`` bytes, it writes no core and no files.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sinfonietta.dicom import wire
+from sinfonietta.dicom.elements import Limits
+from sinfonietta.dicom.parse import Header, open_dataset, parse
+from sinfonietta.dicom.source import Broken
+
+Answer = tuple[dict[str, Any], bytes]
+
+
+class Refused(Exception):
+    """The child's own no: ``kind`` names the exception that the parent raises."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
+def _parse(path: str, limits: dict[str, int]) -> Answer:
+    header = _header(path, _stamp(path), **limits)
+    return {"header": None if header is None else {f.name: getattr(header, f.name) for f in fields(header)}}, b""
+
+
+def _render(path: str, limits: dict[str, int], frame: int, options: dict[str, Any]) -> Answer:
+    from sinfonietta.dicom.render import RenderOptions, render  # noqa: PLC0415 - only who draws pays for numpy
+
+    header = _image(path, limits)
+    with open_dataset(Path(path), header, Limits(**limits)) as source:
+        return {}, render(source, header, frame, RenderOptions(**options))
+
+
+def _decode(path: str, limits: dict[str, int], frame: int) -> Answer:
+    from sinfonietta.dicom.decode import decode  # noqa: PLC0415
+
+    header = _image(path, limits)
+    with open_dataset(Path(path), header, Limits(**limits)) as source:
+        array, photometric = decode(source, header, frame)
+    described = {
+        "rows": array.shape[0],
+        "columns": array.shape[1],
+        "samples": array.shape[2] if array.ndim == 3 else 1,
+        "bits_allocated": array.dtype.itemsize * 8,
+        "photometric": photometric,
+    }
+    return described, array.astype(array.dtype.newbyteorder("<")).tobytes()
+
+
+def _bulk(path: str, limits: dict[str, int], uri: str) -> Answer:
+    header = _image(path, limits)
+    place = header.bulk.get(uri)
+    if place is None:
+        raise Refused("NoSuchValue", "The file has no such bulk data.")
+    offset, length, vr = place
+    if length > wire.MAX_BODY_BYTES:
+        raise Refused("TooBig", "The value is too large to be read at once.")
+    with open_dataset(Path(path), header, Limits(**limits)) as source:
+        return {"vr": vr}, source.read(offset, length)
+
+
+def _image(path: str, limits: dict[str, int]) -> Header:
+    header = _header(path, _stamp(path), **limits)
+    if header is None:
+        raise Refused("Undrawable", "The file is not DICOM.")
+    return header
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    status = os.stat(path)
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+@lru_cache(maxsize=4)  # the frames of one file are asked for one after the other
+def _header(path: str, stamp: tuple[int, ...], **limits: int) -> Header | None:
+    return parse(Path(path), limits=Limits(**limits))
+
+
+OPERATIONS: dict[str, Callable[..., Answer]] = {
+    "parse": _parse,
+    "render": _render,
+    "decode": _decode,
+    "bulk": _bulk,
+}
+
+
+def answer(question: dict[str, Any]) -> Answer:
+    """Does what is asked; a failure is an answer too, as ``{"error": kind, "reason": sentence}``."""
+    try:
+        return OPERATIONS[question.pop("operation")](**question)
+    except Refused as refused:
+        return {"error": refused.kind, "reason": str(refused)}, b""
+    except (MemoryError, OverflowError):
+        return {"error": "TooBig", "reason": "The file needs more memory than one file may take."}, b""
+    except Broken as broken:
+        return {"error": "Undrawable", "reason": str(broken)}, b""
+    except OSError as error:
+        return {"error": "Unreadable", "reason": f"The file cannot be read ({error.strerror})."}, b""
+    except Exception as error:  # noqa: BLE001 - the process serves the next file, whatever this one did
+        kind = type(error).__name__
+        if kind == "Undrawable":  # its module needs numpy, which may not have been imported
+            return {"error": kind, "reason": str(error)}, b""
+        return {"error": "Crashed", "reason": f"The file could not be processed ({kind})."}, b""
+
+
+def confine(memory_bytes: int) -> None:
+    """Takes away what the work does not need."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; the closed socket ends us
+
+
+def main() -> None:
+    """Answers questions until the socket closes."""
+    descriptor, memory_bytes, idle_s = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    confine(memory_bytes)
+    with socket.socket(fileno=descriptor) as sock:
+        while True:
+            try:
+                question, _ = wire.receive(sock, wire.Deadline(idle_s))
+            except (TimeoutError, wire.Closed, ConnectionError):
+                return
+            # Should the parent die while we compute, nobody else would end us.
+            signal.setitimer(signal.ITIMER_REAL, question.pop("timeout_s") + 5)
+            head, body = answer(question)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            try:
+                wire.send(sock, head, body)
+            except (ConnectionError, TimeoutError):
+                return
+            except wire.Oversized:
+                wire.send(sock, {"error": "TooBig", "reason": "What the file holds is too large to be shown."})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,267 @@
+"""Strangers' files are opened by processes that may die.
+
+A pool of child processes, each with bounded memory and bounded time per file: a bomb, a crash in a decoder or an
+endless loop ends one child and one call, which raises, and the next call gets a new child. Children start when first
+needed and end when idle. One pool per process; many threads may use it, and a forked process begins with an empty one.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sinfonietta.dicom import pixels, wire
+from sinfonietta.dicom.elements import Limits
+from sinfonietta.dicom.parse import Header
+
+if TYPE_CHECKING:
+    from sinfonietta.dicom.render import RenderOptions
+
+# A child that has been idle for nearly as long as it may be could end just when it is asked.
+IDLE_MARGIN_S = 2.0
+
+
+class IsolationError(Exception):
+    """A file could not be processed; the message is a sentence for a person."""
+
+
+class Crashed(IsolationError):
+    """The child died over the file."""
+
+
+class TimedOut(IsolationError):
+    """The file took longer than a file may, or no child was free for as long."""
+
+
+class TooBig(IsolationError):
+    """The file needs more memory than one may take."""
+
+
+class Undrawable(IsolationError):
+    """The image cannot be drawn, and the message says why."""
+
+
+class Unreadable(IsolationError):
+    """The file is not there or cannot be read."""
+
+
+class NoSuchValue(IsolationError):
+    """The file has no bulk data under this name."""
+
+
+_ERRORS = {kind.__name__: kind for kind in (Crashed, TimedOut, TooBig, Undrawable, Unreadable, NoSuchValue)}
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedFrame:
+    """Native pixels, little endian, colour by pixel: (rows, columns[, samples]) of ``bits_allocated`` each."""
+
+    data: bytes
+    rows: int
+    columns: int
+    samples: int
+    bits_allocated: int
+    photometric: str
+
+
+class _Child:
+    """One process and the socket to it."""
+
+    def __init__(self, memory_bytes: int, idle_s: float) -> None:
+        self.sock, theirs = socket.socketpair()
+        with theirs:
+            command = [sys.executable, "-m", "sinfonietta.dicom.child", str(theirs.fileno())]
+            self.process = subprocess.Popen(
+                [*command, str(memory_bytes), str(idle_s)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                env=_environment(),
+                cwd="/",
+            )
+        self.last_used = time.monotonic()
+
+    def ask(self, question: dict[str, Any], timeout_s: float) -> wire.Message:
+        """Raises TimeoutError, OSError or wire.Closed (it died), ValueError or wire.Oversized (it lies)."""
+        self.sock.settimeout(timeout_s)
+        wire.send(self.sock, {**question, "timeout_s": timeout_s})
+        found = wire.receive(self.sock, wire.Deadline(timeout_s))
+        self.last_used = time.monotonic()
+        return found
+
+    def end(self) -> None:
+        """Kills it and waits for it."""
+        self.sock.close()
+        self.process.kill()
+        self.process.wait()
+
+    def forget(self) -> None:
+        """Lets go of it where it is another process' child."""
+        self.sock.close()
+        self.process.returncode = 0
+
+
+def _environment() -> dict[str, str]:
+    """No secret of the server, one thread per child, and the same packages as here."""
+    return {
+        "PATH": os.defpath,
+        "LC_ALL": "C.UTF-8",
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "PYTHONWARNINGS": "ignore",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "2",
+    }
+
+
+_SANDBOXES: weakref.WeakSet[Sandbox] = weakref.WeakSet()
+
+
+class Sandbox:
+    """A pool of up to ``size`` children, each with ``memory_bytes`` of address space and ``timeout_s`` per call."""
+
+    def __init__(
+        self,
+        *,
+        size: int | None = None,
+        memory_bytes: int = 2 << 30,
+        timeout_s: float = 30.0,
+        idle_s: float = 60.0,
+        limits: Limits | None = None,
+    ) -> None:
+        self.timeout_s = timeout_s
+        self._size = size or max(2, os.cpu_count() or 1)
+        self._memory_bytes = memory_bytes
+        self._idle_s = idle_s
+        self._limits = asdict(limits or Limits())
+        self._idle: list[_Child] = []
+        self.reset()
+        _SANDBOXES.add(self)
+
+    def reset(self) -> None:
+        """Begins anew in a forked process, leaving the parent's children alone."""
+        for child in self._idle:
+            child.forget()
+        self._free = threading.BoundedSemaphore(self._size)
+        self._lock = threading.Lock()
+        self._idle = []
+
+    def parse(self, path: Path) -> Header | None:
+        """As ``parse.parse``. Raises Crashed, TimedOut, TooBig, Unreadable."""
+        head, _ = self._call("parse", path)
+        found = head["header"]
+        if found is None:
+            return None
+        found["pixels"] = pixels.from_dict(found["pixels"])
+        found["bulk"] = {uri: (offset, length, vr) for uri, (offset, length, vr) in found["bulk"].items()}
+        return Header(**found)
+
+    def render(self, path: Path, frame: int = 0, options: RenderOptions | None = None) -> bytes:
+        """As ``render.render``: a PNG or JPEG. Raises Undrawable, Crashed, TimedOut, TooBig, Unreadable."""
+        return self._call("render", path, frame=frame, options=asdict(options) if options else {})[1]
+
+    def decode_frame(self, path: Path, frame: int = 0) -> DecodedFrame:
+        """A frame as native pixels, for explicit VR little endian. Raises as ``render``."""
+        head, body = self._call("decode", path, frame=frame)
+        return DecodedFrame(body, **head)
+
+    def bulk(self, path: Path, uri: str) -> bytes:
+        """The bytes of a bulk value by its URI in the header's JSON. Raises NoSuchValue, and as ``parse``."""
+        return self._call("bulk", path, uri=uri)[1]
+
+    def close(self) -> None:
+        """Ends the idle children; the pool may be used again."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for child in idle:
+            child.end()
+
+    def _call(self, operation: str, path: Path, **more: Any) -> wire.Message:
+        question = {"operation": operation, "path": os.fspath(path.absolute()), "limits": self._limits, **more}
+        if not self._free.acquire(timeout=self.timeout_s):
+            raise TimedOut("Too many files are being processed at the moment.")
+        try:
+            child = self._take()
+            found = self._ask(child, question)
+            with self._lock:
+                self._idle.append(child)
+        finally:
+            self._free.release()
+        head = found[0]
+        if "error" in head:
+            raise _ERRORS.get(head["error"], Crashed)(str(head.get("reason", "")))
+        return found
+
+    def _ask(self, child: _Child, question: dict[str, Any]) -> wire.Message:
+        try:
+            return child.ask(question, self.timeout_s)
+        except TimeoutError as error:
+            child.end()
+            raise TimedOut(f"The file took longer than {self.timeout_s:g} seconds.") from error
+        except (OSError, wire.Closed, wire.Oversized, ValueError) as error:
+            child.end()
+            raise Crashed("The process that read the file died over it.") from error
+        except BaseException:
+            child.end()
+            raise
+
+    def _take(self) -> _Child:
+        """The child used last, so that the others may grow old and end; or a new one."""
+        old = []
+        with self._lock:
+            freshest = time.monotonic() - max(self._idle_s - IDLE_MARGIN_S, 0)
+            while self._idle and self._idle[0].last_used < freshest:
+                old.append(self._idle.pop(0))
+            child = self._idle.pop() if self._idle else None
+        for each in old:
+            each.end()
+        return child or _Child(self._memory_bytes, self._idle_s)
+
+
+_pool: Sandbox | None = None
+_pool_lock = threading.Lock()
+
+
+def configure(sandbox: Sandbox) -> None:
+    """Makes ``sandbox`` the pool of this process; done once, from the settings."""
+    global _pool
+    with _pool_lock:
+        old, _pool = _pool, sandbox
+    if old is not None:
+        old.close()
+
+
+def pool() -> Sandbox:
+    """The pool of this process; made with defaults where ``configure`` was not called."""
+    global _pool
+    with _pool_lock:
+        if _pool is None:
+            _pool = Sandbox()
+        return _pool
+
+
+def _forked() -> None:
+    global _pool_lock
+    _pool_lock = threading.Lock()
+    for sandbox in list(_SANDBOXES):
+        sandbox.reset()
+
+
+def _leaving() -> None:
+    for sandbox in list(_SANDBOXES):
+        sandbox.close()
+
+
+os.register_at_fork(after_in_child=_forked)
+atexit.register(_leaving)

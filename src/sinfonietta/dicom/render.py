@@ -1,0 +1,153 @@
+"""One frame of a DICOM image as a picture for a screen: PNG or JPEG.
+
+The way of a grey value is that of DICOM PS3.4 N.2: modality LUT or rescale, VOI LUT or window, polarity. All of it is
+folded into one look-up table for images of up to 16 bits. What cannot be drawn raises Undrawable with a sentence.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sinfonietta.dicom.decode import Undrawable, decode
+from sinfonietta.dicom.grey import Grey, grey_of
+from sinfonietta.dicom.parse import Header
+from sinfonietta.dicom.pixels import Pixels
+from sinfonietta.dicom.source import Source
+
+PRESETS: dict[str, dict[str, tuple[float, float]]] = {
+    "CT": {"soft tissue": (40, 400), "lung": (-600, 1500), "bone": (400, 1800), "brain": (40, 80)},
+}
+"""Window presets by modality: name -> (center, width), in the image's units (for CT: Hounsfield)."""
+
+Format = Literal["png", "jpeg"]
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOptions:
+    """How a frame is drawn.
+
+    ``window``: (center, width) in output units of the modality LUT, before ``preset`` (a name of ``presets``), before
+    the file's own window, before one from the frame's values. ``function``: VOI LUT function (DICOM PS3.3 C.11.2.1.3);
+    empty: the file's. ``max_size``: (width, height) in pixels into which the picture is scaled down, keeping its
+    proportions. ``quality``: of JPEG, 1 to 100.
+    """
+
+    window: tuple[float, float] | None = None
+    preset: str = ""
+    function: Literal["", "LINEAR", "LINEAR_EXACT", "SIGMOID"] = ""
+    max_size: tuple[int, int] | None = None
+    format: Format = "png"
+    quality: int = 90
+
+
+def presets(header: Header) -> dict[str, tuple[float, float]]:
+    """The windows that a person may choose: those that the file names, then those of its modality."""
+    named: dict[str, tuple[float, float]] = {}
+    centers = header.json.get("00281050", {}).get("Value", [])
+    widths = header.json.get("00281051", {}).get("Value", [])
+    labels = header.json.get("00281055", {}).get("Value", [])
+    for index, (center, width) in enumerate(zip(centers, widths, strict=False)):
+        if isinstance(center, int | float) and isinstance(width, int | float) and width > 0:
+            label = labels[index] if index < len(labels) and labels[index] else f"from the file {index + 1}"
+            named[str(label)] = (float(center), float(width))
+    return {**named, **PRESETS.get(header.modality, {})}
+
+
+def render(source: Source, header: Header, frame: int = 0, options: RenderOptions | None = None) -> bytes:
+    """Frame ``frame`` (from 0) as an encoded picture. Raises Undrawable."""
+    options = options or RenderOptions()
+    return _encode(_scale(picture(source, header, frame, options), header.json, options.max_size), options)
+
+
+def picture(source: Source, header: Header, frame: int, options: RenderOptions) -> NDArray[np.uint8]:
+    """Frame ``frame`` as (rows, columns) grey or (rows, columns, 3) RGB values for a screen. Raises Undrawable."""
+    pixels = header.pixels
+    if pixels is None:
+        raise Undrawable("The file holds no image.")
+    array, photometric = decode(source, header, frame)
+    if photometric == "PALETTE COLOR":
+        return _palette(array, source, header)
+    if array.ndim == 3:
+        return _eight_bits(array, pixels)
+    if photometric not in {"MONOCHROME1", "MONOCHROME2", ""}:
+        raise Undrawable(f"Images of the kind {photometric} with one value per pixel cannot be drawn.")
+    grey = grey_of(source, header, frame)
+    window = options.window or (presets(header).get(options.preset) if options.preset else None)
+    return _grey(array, pixels, grey.with_window(window, options.function), inverted=photometric == "MONOCHROME1")
+
+
+def _grey(array: NDArray[Any], pixels: Pixels, grey: Grey, *, inverted: bool) -> NDArray[np.uint8]:
+    if array.dtype.itemsize <= 2 and array.dtype.kind in "iub":
+        array = array.astype(np.uint8) if array.dtype.kind == "b" else array
+        every = np.arange(1 << (8 * array.dtype.itemsize), dtype=np.uint32).astype(f"u{array.dtype.itemsize}")
+        table = grey.apply(every.view(array.dtype), array)
+        drawn = (255 - table if inverted else table)[array.view(every.dtype)]
+    else:
+        drawn = grey.apply(array, array)
+        drawn = 255 - drawn if inverted else drawn
+    if grey.padding is not None:
+        drawn = np.where((array >= grey.padding[0]) & (array <= grey.padding[1]), np.uint8(0), drawn)
+    return drawn
+
+
+def _eight_bits(array: NDArray[Any], pixels: Pixels) -> NDArray[np.uint8]:
+    """Colour of more than eight bits, brought down to eight."""
+    if array.dtype == np.uint8:
+        return array
+    top = float((1 << max(pixels.bits_stored, 1)) - 1)
+    return np.clip(array.astype(np.float32) * (255 / top), 0, 255).astype(np.uint8)
+
+
+def _palette(array: NDArray[Any], source: Source, header: Header) -> NDArray[np.uint8]:
+    """Palette colour (DICOM PS3.3 C.7.6.3.1.5, C.7.9)."""
+    from sinfonietta.dicom.grey import lut_values  # noqa: PLC0415
+
+    channels = []
+    for number in (1, 2, 3):
+        descriptor = header.json.get(f"0028110{number}", {}).get("Value", [])
+        values = lut_values(source, header, header.json, f"0028120{number}", descriptor)
+        if values is None:
+            raise Undrawable("The palette of the image is missing, segmented or damaged.")
+        start = descriptor[1]
+        scaled = values if descriptor[2] <= 8 and values.max(initial=0) < 256 else values >> 8
+        channels.append(scaled.astype(np.uint8)[np.clip(array.astype(np.int64) - start, 0, len(values) - 1)])
+    return np.stack(channels, axis=-1)
+
+
+def _scale(drawn: NDArray[np.uint8], dataset: dict[str, Any], box: tuple[int, int] | None) -> Any:
+    """A Pillow image, no larger than ``box``, with square pixels where the file's are not."""
+    from PIL import Image  # noqa: PLC0415
+
+    image = Image.fromarray(drawn)
+    width, height = image.size
+    tall = _aspect(dataset)
+    if tall > 1.01:
+        height = min(round(height * tall), 4 * height)
+    elif tall < 0.99:
+        width = min(round(width / tall), 4 * width)
+    factor = min(1.0, box[0] / width, box[1] / height) if box else 1.0
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return image if size == image.size else image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+
+
+def _aspect(dataset: dict[str, Any]) -> float:
+    """Height of a pixel over its width, by Pixel Spacing, Imager Pixel Spacing or Pixel Aspect Ratio."""
+    for tag in ("00280030", "00181164", "00280034"):
+        values = dataset.get(tag, {}).get("Value", [])
+        if len(values) == 2 and all(isinstance(value, int | float) and value > 0 for value in values):
+            return float(values[0] / values[1])
+    return 1.0
+
+
+def _encode(image: Any, options: RenderOptions) -> bytes:
+    out = io.BytesIO()
+    if options.format == "jpeg":
+        image.save(out, "JPEG", quality=options.quality)
+    else:
+        image.save(out, "PNG", compress_level=1)
+    return out.getvalue()
