@@ -1,0 +1,19 @@
+"""What ingest learns of a file that arrives: whether it is DICOM, and its header (``ingest.hooks.Inspector``)."""
+
+from __future__ import annotations
+
+from sinfonietta.dicom import isolation
+from sinfonietta.ingest.hooks import Arrival, Verdict
+from sinfonietta.library.models import Version
+
+MEDIA_TYPE = "application/dicom"
+
+
+def inspect(arrival: Arrival) -> Verdict | None:
+    """The header as the fact ``dicom``; a dataset that does not parse to its end is kept, marked incomplete."""
+    header = isolation.parse(arrival.path)
+    if header is None:
+        return None
+    if not header.complete:
+        return Verdict({"dicom": header}, Version.State.INCOMPLETE, header.problem, MEDIA_TYPE)
+    return Verdict({"dicom": header}, media_type=MEDIA_TYPE)

@@ -1,0 +1,90 @@
+"""The DICOM index: rows about files that the library holds, never data with a life of its own.
+
+A series row stands for (container, study, series). Files inherit their rights from their container, so the container
+decides who sees the row; moving, sharing or trashing containers needs no work here.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+
+UID_LENGTH, TEXT_LENGTH = 64, 255
+
+
+def _uid() -> models.CharField[str, str]:
+    return models.CharField(max_length=UID_LENGTH)
+
+
+def _text() -> models.CharField[str, str]:
+    return models.CharField(max_length=TEXT_LENGTH, blank=True)
+
+
+class DicomSeries(models.Model):
+    """The instances of one series that lie in one container; its attributes are those of the instance filed last."""
+
+    id = models.BigAutoField(primary_key=True)
+    container = models.ForeignKey("library.Node", on_delete=models.CASCADE, related_name="+")
+    study_uid = _uid()
+    series_uid = _uid()
+    patient_id = _text()
+    patient_name = models.CharField(max_length=TEXT_LENGTH, blank=True, help_text="Folded for search")
+    birth_date = _text()
+    sex = _text()
+    study_date = _text()
+    study_time = _text()
+    accession_number = _text()
+    study_id = _text()
+    study_description = _text()
+    referring_physician = models.CharField(max_length=TEXT_LENGTH, blank=True, help_text="Folded for search")
+    modality = _text()
+    series_number = models.BigIntegerField(null=True)
+    series_description = _text()
+    series_date = _text()
+    series_time = _text()
+    body_part = _text()
+    instances = models.PositiveIntegerField(default=0, help_text="Different SOP Instance UIDs")
+    size_bytes = models.BigIntegerField(default=0)
+    described_by = models.BigIntegerField(help_text="Id of the version that the attributes were taken from")
+    study_json = models.TextField(help_text="Members of the DICOM JSON object, without braces")
+    series_json = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["container", "study_uid", "series_uid"], name="dicom_series_unique")
+        ]
+        indexes = [
+            models.Index(fields=["study_uid", "series_uid"]),
+            models.Index(fields=["series_uid"]),
+            models.Index(fields=["study_date", "study_uid"]),
+            models.Index(fields=["patient_id"]),
+            models.Index(fields=["patient_name"]),
+            models.Index(fields=["accession_number"]),
+            models.Index(fields=["modality", "study_uid"]),
+        ]
+
+
+class DicomInstance(models.Model):
+    """What is known of the bytes of one version. It is in DICOMweb while it has a series."""
+
+    version = models.OneToOneField("library.Version", primary_key=True, on_delete=models.CASCADE, related_name="dicom")
+    node = models.ForeignKey("library.Node", on_delete=models.CASCADE, related_name="+")
+    series = models.ForeignKey(DicomSeries, null=True, on_delete=models.SET_NULL, related_name="files")
+    study_uid = _uid()
+    series_uid = _uid()
+    sop_uid = _uid()
+    sop_class = _uid()
+    instance_number = models.BigIntegerField(null=True)
+    transfer_syntax = _uid()
+    frames = models.BigIntegerField(default=0, help_text="As declared; 0: no pixel data")
+    json = models.TextField(help_text="Members of the DICOM JSON object, without braces")
+
+    class Meta:
+        indexes = [models.Index(fields=["series", "sop_uid"]), models.Index(fields=["sop_uid"])]
+
+
+class DicomHeader(models.Model):
+    """The large part of an instance, apart from it so that scans stay narrow."""
+
+    instance = models.OneToOneField(DicomInstance, primary_key=True, on_delete=models.CASCADE, related_name="header")
+    dataset = models.BinaryField(help_text="The DICOM JSON model, zlib")
+    places = models.BinaryField(help_text="Where pixels and bulk data lie, and the rest of the header; zlib")

@@ -1,0 +1,236 @@
+"""Reads of the DICOM index, for DICOMweb, the portal and whatever else lists studies.
+
+Every query begins with what the actor may read: series rows whose container is theirs and not in the trash, inside the
+root that was asked. All that is shown of patient and study comes from those rows alone. Where a series is visible in
+several places, its instances are counted once per SOP Instance UID, and the file that was filed last is the one shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import orjson
+from django.db.models import Count, F, Max, Min, Q, QuerySet
+
+from sinfonietta.accounts.actor import Actor
+from sinfonietta.common.errors import NotFound
+from sinfonietta.dicom import matching
+from sinfonietta.dicom.models import DicomInstance, DicomSeries
+from sinfonietta.library import access
+from sinfonietta.library.models import Node, base36
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Found(Generic[Row]):
+    """A page of an answer; ``more`` says that there is another one."""
+
+    rows: Sequence[Row]
+    more: bool
+
+
+@dataclass
+class Series:
+    """A series as the actor sees it, merged over the places where they may read it."""
+
+    study_uid: str
+    series_uid: str
+    instances: int
+    size_bytes: int
+    shown: DicomSeries
+    containers: list[UUID]
+
+
+@dataclass
+class Study:
+    """A study as the actor sees it."""
+
+    study_uid: str
+    series: list[Series] = field(default_factory=list)
+
+    @property
+    def shown(self) -> DicomSeries:
+        """The row that speaks for patient and study: the one whose instance was filed last."""
+        return max((series.shown for series in self.series), key=lambda row: row.described_by)
+
+    @property
+    def modalities(self) -> list[str]:
+        """Different modalities, in order."""
+        return sorted({series.shown.modality for series in self.series if series.shown.modality})
+
+    @property
+    def instances(self) -> int:
+        """How many instances the actor sees of it."""
+        return sum(series.instances for series in self.series)
+
+    @property
+    def size_bytes(self) -> int:
+        """What its files weigh."""
+        return sum(series.size_bytes for series in self.series)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Patient and study attributes in the DICOM JSON model."""
+        found: dict[str, Any] = orjson.loads("{" + self.shown.study_json + "}")
+        return found
+
+
+def root(*, actor: Actor, uid: UUID, kinds: Sequence[str]) -> Node:
+    """The container that a scoped root stands for. Raises NotFound when it is absent, of another kind or not theirs."""
+    node = access.find(actor, uid)
+    if node.kind not in kinds:
+        raise NotFound("There is nothing of that id, or it is not yours to see.")
+    return node
+
+
+def visible(actor: Actor, root: Node | None, prefix: str = "") -> Q:
+    """The condition that a series row (behind ``prefix``) is the actor's to see, below the root where there is one."""
+    container = f"{prefix}container__"
+    condition = access.within(actor, prefix=container) & Q(**{f"{container}trash": None})
+    if root is None:
+        return condition
+    below = {f"{container}ancestry__gte": root.below, f"{container}ancestry__lt": root.ancestry + base36(root.id + 1)}
+    return condition & (Q(**{f"{prefix}container": root}) | Q(**below))
+
+
+def studies(
+    *, actor: Actor, root: Node | None = None, keys: Mapping[str, str] | None = None, offset: int = 0, limit: int = 100
+) -> Found[Study]:
+    """Studies that match, the newest first. Raises BadRequest for a key that cannot be matched."""
+    seen = visible(actor, root)
+    matches = DicomSeries.objects.filter(seen & matching.condition(keys or {}, seen))
+    groups = matches.values("study_uid").annotate(date=Max("study_date")).order_by("-date", "study_uid")
+    page = list(groups.values_list("study_uid", flat=True)[offset : offset + limit + 1])
+    wanted = page[:limit]
+    found = {uid: Study(uid) for uid in wanted}
+    for series in _merged(actor, DicomSeries.objects.filter(seen, study_uid__in=wanted)):
+        found[series.study_uid].series.append(series)
+    return Found([study for study in found.values() if study.series], len(page) > limit)
+
+
+def study(*, actor: Actor, uid: str, root: Node | None = None) -> Study:
+    """One study with its series. Raises NotFound."""
+    found = studies(actor=actor, root=root, keys={"0020000D": uid} if matching.UID.fullmatch(uid) else {}, limit=1).rows
+    if not found or found[0].study_uid != uid:
+        raise NotFound("There is no such study, or it is not yours to see.")
+    return found[0]
+
+
+def count_studies(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str] | None = None) -> int:
+    """How many studies match."""
+    seen = visible(actor, root)
+    rows = DicomSeries.objects.filter(seen & matching.condition(keys or {}, seen))
+    return rows.aggregate(count=Count("study_uid", distinct=True))["count"] or 0
+
+
+def series(
+    *, actor: Actor, root: Node | None = None, keys: Mapping[str, str] | None = None, offset: int = 0, limit: int = 1000
+) -> Found[Series]:
+    """Series that match, by study and number. Raises BadRequest for a key that cannot be matched."""
+    seen = visible(actor, root)
+    matches = DicomSeries.objects.filter(seen & matching.condition(keys or {}, seen))
+    groups = matches.values("study_uid", "series_uid").annotate(number=Min("series_number"))
+    page = list(
+        groups.order_by("study_uid", "number", "series_uid").values_list("study_uid", "series_uid")[
+            offset : offset + limit + 1
+        ]
+    )
+    wanted = page[:limit]
+    rows = DicomSeries.objects.filter(
+        seen, study_uid__in={study for study, _ in wanted}, series_uid__in={series for _, series in wanted}
+    )
+    found = {(one.study_uid, one.series_uid): one for one in _merged(actor, rows)}
+    return Found([found[pair] for pair in wanted if pair in found], len(page) > limit)
+
+
+def _merged(actor: Actor, rows: QuerySet[DicomSeries]) -> list[Series]:
+    """One Series for the rows of each (study, series), by number; the numbers are of what the actor sees."""
+    found: dict[tuple[str, str], Series] = {}
+    places: dict[tuple[str, str], list[int]] = {}
+    for row in rows.annotate(place=F("container__uid")).order_by("study_uid", "series_number", "series_uid", "id"):
+        pair = (row.study_uid, row.series_uid)
+        places.setdefault(pair, []).append(row.id)
+        one = found.setdefault(pair, Series(*pair, row.instances, row.size_bytes, row, []))
+        one.containers.append(row.place)
+        if row.described_by > one.shown.described_by:
+            one.shown = row
+    several = {pair: ids for pair, ids in places.items() if len(ids) > 1}
+    if several:
+        _count_once(found, [id for ids in several.values() for id in ids])
+    return list(found.values())
+
+
+def _count_once(found: dict[tuple[str, str], Series], row_ids: list[int]) -> None:
+    """Count what is visible in several places by its UIDs; the size is that of the files shown."""
+    chosen = _last_filed(DicomInstance.objects.filter(series_id__in=row_ids))
+    counts = chosen.values("study_uid", "series_uid").annotate(count=Count("version_id"))
+    for row in counts.annotate(size=_sum_of_sizes()).order_by():
+        one = found[(row["study_uid"], row["series_uid"])]
+        one.instances, one.size_bytes = row["count"], row["size"]
+
+
+def _sum_of_sizes() -> Any:
+    from django.db.models import Sum  # noqa: PLC0415
+
+    return Sum("version__size_bytes")
+
+
+def _last_filed(rows: QuerySet[DicomInstance]) -> QuerySet[DicomInstance]:
+    """Of each (study, series, SOP Instance UID) among the rows the one that was filed last."""
+    last = rows.order_by().values("study_uid", "series_uid", "sop_uid").annotate(last=Max("version_id"))
+    return DicomInstance.objects.filter(version_id__in=last.values("last"))
+
+
+def _chosen(actor: Actor, root: Node | None, keys: Mapping[str, str]) -> QuerySet[DicomInstance]:
+    seen = visible(actor, root)
+    matches = DicomSeries.objects.filter(seen & matching.condition(keys, seen))
+    # Which file is shown is decided among all that the actor sees; only then is it asked whether that one matches.
+    rows = DicomInstance.objects.filter(series__in=matches.values("id"))
+    chosen = _last_filed(rows).filter(matching.instance_condition(keys))
+    return chosen.order_by("study_uid", "series__series_number", "series_uid", "instance_number", "sop_uid")
+
+
+def instances(
+    *, actor: Actor, root: Node | None = None, keys: Mapping[str, str] | None = None, offset: int = 0, limit: int = 5000
+) -> Found[DicomInstance]:
+    """Instances that match, in the order of series and instance numbers, each with its ``series`` row."""
+    rows = _chosen(actor, root, keys or {}).select_related("series")[offset : offset + limit + 1]
+    page = list(rows)
+    return Found(page[:limit], len(page) > limit)
+
+
+def files(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[DicomInstance]:
+    """All instances of a study, a series, or one, each with ``version.blob``. Raises NotFound when there are none."""
+    rows = list(_chosen(actor, root, keys).select_related("version__blob", "node").defer("json"))
+    if not rows:
+        raise NotFound("There is no such study, series or instance, or it is not yours to see.")
+    return rows
+
+
+def instance(*, actor: Actor, root: Node | None = None, study: str, series: str, uid: str) -> DicomInstance:
+    """One instance with ``header``, ``version.blob`` and ``node``. Raises NotFound."""
+    rows = DicomInstance.objects.filter(
+        visible(actor, root, "series__"), study_uid=study, series_uid=series, sop_uid=uid, series__isnull=False
+    )
+    found = rows.select_related("header", "version__blob", "node").order_by("-version_id").first()
+    if found is None:
+        raise NotFound("There is no such instance, or it is not yours to see.")
+    return found
+
+
+def datasets(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> Iterator[DicomInstance]:
+    """All instances of a study, a series, or one, each with ``header``, streamed. Raises NotFound when there are none."""
+    rows = _chosen(actor, root, keys)
+    if not rows.exists():
+        raise NotFound("There is no such study, series or instance, or it is not yours to see.")
+    return rows.select_related("header").defer("json", "header__places").iterator(200)
+
+
+def of_file(*, actor: Actor, node: Node) -> DicomInstance | None:
+    """What is known of a file's current version, also of one that DICOMweb does not show; None if it is not DICOM."""
+    access.find(actor, node.uid)
+    return DicomInstance.objects.filter(node=node, version_id=node.current_id).select_related("header").first()
