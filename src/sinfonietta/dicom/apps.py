@@ -1,6 +1,21 @@
 from django.apps import AppConfig
+from django.conf import settings
+
+from sinfonietta.dicom import isolation
+from sinfonietta.dicom.elements import Limits
 
 
 class DicomConfig(AppConfig):
     name = "sinfonietta.dicom"
     label = "dicom"
+
+    def ready(self) -> None:
+        """Gives the processes for strangers' files the site's limits; none is started before it is needed."""
+        options = settings.OPTIONS
+        isolation.configure(
+            isolation.Sandbox(
+                memory_bytes=options.parse_memory_bytes,
+                timeout_s=options.parse_timeout_s,
+                limits=Limits(inflate_bytes=options.inflate_limit_bytes),
+            )
+        )

@@ -78,7 +78,7 @@ def _encodings(terms: tuple[str, ...]) -> list[str]:
 
 
 @lru_cache(maxsize=256)
-def charset(terms: tuple[str, ...]) -> Charset:
+def charset_of(terms: tuple[str, ...]) -> Charset:
     """The decoder for the values of Specific Character Set (0008,0005)."""
     return Charset(terms)
 

@@ -139,7 +139,7 @@ def _inflate(data: bytes, pixels: Pixels) -> bytes:
 def _by_pydicom(data: bytes, pixels: Pixels, syntax: str) -> tuple[NDArray[Any], str]:
     """pydicom with its plug-ins: gdcm, openjpeg, rle, Pillow; colour arrives as RGB."""
     from pydicom.encaps import encapsulate  # noqa: PLC0415 - half a second, and most images need none of it
-    from pydicom.pixels import get_decoder  # noqa: PLC0415
+    from pydicom.pixels.decoders import get_decoder  # noqa: PLC0415
     from pydicom.uid import UID  # noqa: PLC0415
 
     try:
@@ -148,7 +148,7 @@ def _by_pydicom(data: bytes, pixels: Pixels, syntax: str) -> tuple[NDArray[Any],
         raise Undrawable(f"Nothing here decodes the transfer syntax {syntax}.") from error
     if not decoder.is_available:
         raise Undrawable(f"Nothing here decodes {UID(syntax).name}.")
-    described = {
+    described: dict[str, Any] = {
         "rows": pixels.rows,
         "columns": pixels.columns,
         "samples_per_pixel": pixels.samples,

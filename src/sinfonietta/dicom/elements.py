@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sinfonietta.dicom.charset import Charset, charset
+from sinfonietta.dicom.charset import Charset, charset_of
 from sinfonietta.dicom.dictionary import vr_of
 from sinfonietta.dicom.source import Broken, Source
 from sinfonietta.dicom.values import BINARY_VRS, KNOWN, LONG_VRS, NUMBERS, Element, element
@@ -45,7 +45,7 @@ class Scope(NamedTuple):
 
     path: str = ""
     depth: int = 0
-    charset: Charset = charset(())
+    charset: Charset = charset_of(())
     chain: tuple[Dataset, ...] = ()
 
 
@@ -143,7 +143,7 @@ class Walker:
         else:
             out[key] = self._value(key, vr, start, head.length, coding, scope)
         if tag == CHARSET:
-            scope = scope._replace(charset=charset(tuple(term or "" for term in out[key].get("Value", ()))))
+            scope = scope._replace(charset=charset_of(tuple(term or "" for term in out[key].get("Value", ()))))
         return stop, scope
 
     def _known_length(

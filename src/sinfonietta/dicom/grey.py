@@ -50,7 +50,10 @@ class Grey:
     def _modality(self, stored: Numbers) -> Numbers:
         if self.modality_lut is not None:
             return _look_up(self.modality_lut, stored).astype(np.float32)
-        return stored.astype(np.float64 if stored.dtype.itemsize > 2 else np.float32) * self.slope + self.intercept
+        values: Numbers = stored.astype(np.float64 if stored.dtype.itemsize > 2 else np.float32)
+        values *= self.slope
+        values += self.intercept
+        return values
 
     def _spread(self, frame: Numbers) -> tuple[float, float]:
         """A window over nearly all values of the frame, leaving out padding and the few extremes."""

@@ -42,6 +42,10 @@ class TimedOut(IsolationError):
     """The file took longer than a file may, or no child was free for as long."""
 
 
+class Busy(TimedOut):
+    """No process was free for as long as a file may take; it says nothing of the file."""
+
+
 class TooBig(IsolationError):
     """The file needs more memory than one may take."""
 
@@ -190,7 +194,7 @@ class Sandbox:
     def _call(self, operation: str, path: Path, **more: Any) -> wire.Message:
         question = {"operation": operation, "path": os.fspath(path.absolute()), "limits": self._limits, **more}
         if not self._free.acquire(timeout=self.timeout_s):
-            raise TimedOut("Too many files are being processed at the moment.")
+            raise Busy("Too many files are being processed at the moment.")
         try:
             child = self._take()
             found = self._ask(child, question)
@@ -244,15 +248,35 @@ def configure(sandbox: Sandbox) -> None:
 
 def pool() -> Sandbox:
     """The pool of this process; made with defaults where ``configure`` was not called."""
-    global _pool
+    global _pool  # noqa: PLW0603
     with _pool_lock:
         if _pool is None:
             _pool = Sandbox()
         return _pool
 
 
+def parse(path: Path) -> Header | None:
+    """``Sandbox.parse`` in the pool of this process."""
+    return pool().parse(path)
+
+
+def render(path: Path, frame: int = 0, options: RenderOptions | None = None) -> bytes:
+    """``Sandbox.render`` in the pool of this process."""
+    return pool().render(path, frame, options)
+
+
+def decode_frame(path: Path, frame: int = 0) -> DecodedFrame:
+    """``Sandbox.decode_frame`` in the pool of this process."""
+    return pool().decode_frame(path, frame)
+
+
+def bulk(path: Path, uri: str) -> bytes:
+    """``Sandbox.bulk`` in the pool of this process."""
+    return pool().bulk(path, uri)
+
+
 def _forked() -> None:
-    global _pool_lock
+    global _pool_lock  # noqa: PLW0603
     _pool_lock = threading.Lock()
     for sandbox in list(_SANDBOXES):
         sandbox.reset()

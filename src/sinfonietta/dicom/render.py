@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinfonietta.dicom.decode import Undrawable, decode
-from sinfonietta.dicom.grey import Grey, grey_of
+from sinfonietta.dicom.grey import Grey, grey_of, lut_values
 from sinfonietta.dicom.parse import Header
 from sinfonietta.dicom.pixels import Pixels
 from sinfonietta.dicom.source import Source
@@ -78,20 +78,21 @@ def picture(source: Source, header: Header, frame: int, options: RenderOptions) 
         raise Undrawable(f"Images of the kind {photometric} with one value per pixel cannot be drawn.")
     grey = grey_of(source, header, frame)
     window = options.window or (presets(header).get(options.preset) if options.preset else None)
-    return _grey(array, pixels, grey.with_window(window, options.function), inverted=photometric == "MONOCHROME1")
+    return _grey(array, grey.with_window(window, options.function), inverted=photometric == "MONOCHROME1")
 
 
-def _grey(array: NDArray[Any], pixels: Pixels, grey: Grey, *, inverted: bool) -> NDArray[np.uint8]:
-    if array.dtype.itemsize <= 2 and array.dtype.kind in "iub":
-        array = array.astype(np.uint8) if array.dtype.kind == "b" else array
-        every = np.arange(1 << (8 * array.dtype.itemsize), dtype=np.uint32).astype(f"u{array.dtype.itemsize}")
+def _grey(array: NDArray[Any], grey: Grey, *, inverted: bool) -> NDArray[np.uint8]:
+    drawn: NDArray[np.uint8]
+    if array.dtype.itemsize <= 2 and array.dtype.kind in "iu":
+        unsigned = f"u{array.dtype.itemsize}"
+        every = np.arange(1 << (8 * array.dtype.itemsize), dtype=np.uint32).astype(unsigned)
         table = grey.apply(every.view(array.dtype), array)
-        drawn = (255 - table if inverted else table)[array.view(every.dtype)]
+        drawn = (255 - table if inverted else table)[array.view(unsigned)]
     else:
         drawn = grey.apply(array, array)
         drawn = 255 - drawn if inverted else drawn
     if grey.padding is not None:
-        drawn = np.where((array >= grey.padding[0]) & (array <= grey.padding[1]), np.uint8(0), drawn)
+        drawn[(array >= grey.padding[0]) & (array <= grey.padding[1])] = 0
     return drawn
 
 
@@ -100,13 +101,12 @@ def _eight_bits(array: NDArray[Any], pixels: Pixels) -> NDArray[np.uint8]:
     if array.dtype == np.uint8:
         return array
     top = float((1 << max(pixels.bits_stored, 1)) - 1)
-    return np.clip(array.astype(np.float32) * (255 / top), 0, 255).astype(np.uint8)
+    drawn: NDArray[np.uint8] = np.clip(array.astype(np.float32) * (255 / top), 0, 255).astype(np.uint8)
+    return drawn
 
 
 def _palette(array: NDArray[Any], source: Source, header: Header) -> NDArray[np.uint8]:
     """Palette colour (DICOM PS3.3 C.7.6.3.1.5, C.7.9)."""
-    from sinfonietta.dicom.grey import lut_values  # noqa: PLC0415
-
     channels = []
     for number in (1, 2, 3):
         descriptor = header.json.get(f"0028110{number}", {}).get("Value", [])
