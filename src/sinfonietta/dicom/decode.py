@@ -139,7 +139,7 @@ def _inflate(data: bytes, pixels: Pixels) -> bytes:
 def _by_pydicom(data: bytes, pixels: Pixels, syntax: str) -> tuple[NDArray[Any], str]:
     """pydicom with its plug-ins: gdcm, openjpeg, rle, Pillow; colour arrives as RGB."""
     from pydicom.encaps import encapsulate  # noqa: PLC0415 - half a second, and most images need none of it
-    from pydicom.pixels.decoders import get_decoder  # noqa: PLC0415
+    from pydicom.pixels.decoders.base import get_decoder  # noqa: PLC0415
     from pydicom.uid import UID  # noqa: PLC0415
 
     try:
