@@ -71,7 +71,8 @@ class Node(models.Model):
     created = models.DateTimeField()
     modified = models.DateTimeField()
     created_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
-    trash = models.ForeignKey("Trash", null=True, on_delete=models.SET_NULL, related_name="nodes")
+    # DO_NOTHING: a trash row ends with its node, when all that went with it has been restored or deleted.
+    trash = models.ForeignKey("Trash", null=True, on_delete=models.DO_NOTHING, related_name="nodes")
     # A file's own; null for containers. Size and media type are those of the current version, here for sorting.
     current = models.ForeignKey("Version", null=True, on_delete=models.SET_NULL, related_name="+")
     size_bytes = models.BigIntegerField(null=True)
