@@ -1,0 +1,63 @@
+"""How values look on a page."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from django import template
+
+from sinfonietta.library.access import LEVEL_NAMES
+from sinfonietta.library.models import Level
+
+register = template.Library()
+
+ICONS = (
+    ("application/dicom", "bi-file-medical"), ("image/", "bi-file-image"), ("video/", "bi-file-play"),
+    ("audio/", "bi-file-music"), ("application/pdf", "bi-file-pdf"), ("text/csv", "bi-file-spreadsheet"),
+    ("application/vnd.openxmlformats-officedocument.spreadsheetml", "bi-file-spreadsheet"),
+    ("application/vnd.openxmlformats-officedocument.wordprocessingml", "bi-file-word"),
+    ("application/vnd.openxmlformats-officedocument.presentationml", "bi-file-slides"),
+    ("application/zip", "bi-file-zip"), ("application/gzip", "bi-file-zip"), ("text/", "bi-file-text"),
+)  # fmt: skip
+CONTAINERS = {"collection": "bi-archive", "folder": "bi-folder-fill", "fileset": "bi-stack"}
+
+
+@register.filter
+def icon(entry: object) -> str:
+    """The icon of a node."""
+    kind = getattr(entry, "kind", "")
+    if kind in CONTAINERS:
+        return CONTAINERS[kind]
+    media_type = getattr(entry, "media_type", "")
+    return next((name for start, name in ICONS if media_type.startswith(start)), "bi-file-earmark")
+
+
+@register.filter
+def level_name(level: int) -> str:
+    """``read``, ``write`` or ``manage``."""
+    return LEVEL_NAMES[Level(level)]
+
+
+@register.filter
+def dicom_date(value: str) -> str:
+    """A DICOM date (DA) as ISO 8601; what is none stays as it is."""
+    try:
+        return date(int(value[:4]), int(value[4:6]), int(value[6:8])).isoformat()
+    except ValueError:
+        return value
+
+
+@register.filter
+def person(attributes: dict[str, object], tag: str) -> str:
+    """A person's name (PN) of DICOM JSON as people write it."""
+    values = attributes.get(tag, {}).get("Value") or [{}]  # type: ignore[attr-defined]
+    name = values[0] or {}
+    text = name.get("Alphabetic") or name.get("Ideographic") or name.get("Phonetic") or ""
+    return ", ".join(part for part in str(text).split("^")[:2] if part)
+
+
+@register.filter
+def first(attributes: dict[str, object], tag: str) -> object:
+    """The first value of an attribute of DICOM JSON."""
+    values = attributes.get(tag, {}).get("Value") or [""]  # type: ignore[attr-defined]
+    return "" if values[0] is None else values[0]

@@ -1,0 +1,120 @@
+"""What is done to a selection: move, copy, trash, download."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_POST
+
+from sinfonietta.accounts.actor import Actor
+from sinfonietta.audit.services import record_read
+from sinfonietta.common.errors import Invalid, Problem
+from sinfonietta.interfaces.http.access import signed_in
+from sinfonietta.interfaces.http.authentication import actor_of
+from sinfonietta.interfaces.http.zips import zip_response
+from sinfonietta.interfaces.portal.views import parts
+from sinfonietta.library import queries, services
+from sinfonietta.library.names import numbered
+
+MOST = 1000
+
+
+def _chosen(request: HttpRequest) -> list[UUID]:
+    found = parts.uuids((request.POST if request.method == "POST" else request.GET).getlist("id"))
+    if not found:
+        raise Invalid("Choose something first.")
+    return found[:MOST]
+
+
+def _for_each(request: HttpRequest, act: Callable[[Actor, UUID], Any], done: str) -> HttpResponse:
+    """Do it to each; say how many were done, and why the first that was not."""
+    actor, problems, count = actor_of(request), [], 0
+    for uid in _chosen(request):
+        try:
+            act(actor, uid)
+            count += 1
+        except Problem as problem:
+            problems.append(problem)
+    if problems and not count:
+        raise problems[0]
+    sentence = f"{count} {done}."
+    if problems:
+        sentence += f" {len(problems)} not: {parts.problem_text(problems[0])}"
+    return parts.said(request, sentence, refresh=True)
+
+
+@signed_in
+@require_POST
+def trash(request: HttpRequest) -> HttpResponse:
+    """To the trash."""
+    return _for_each(request, lambda actor, uid: services.trash(actor=actor, uid=uid), "moved to the trash")
+
+
+@signed_in
+@require_POST
+def move(request: HttpRequest) -> HttpResponse:
+    """Into another container."""
+    target = _target(request)
+    return _for_each(request, lambda actor, uid: services.move(actor=actor, uid=uid, parent=target), "moved")
+
+
+@signed_in
+@require_POST
+def copy(request: HttpRequest) -> HttpResponse:
+    """A copy in another container; large ones are made in the background."""
+    target = _target(request)
+    return _for_each(request, lambda actor, uid: services.copy(actor=actor, uid=uid, parent=target), "copied")
+
+
+def _target(request: HttpRequest) -> UUID:
+    found = parts.uuids([request.POST.get("target", "")])
+    if not found:
+        raise Invalid("Choose where to.")
+    return found[0]
+
+
+@signed_in
+@require_GET
+def pick(request: HttpRequest) -> HttpResponse:
+    """The dialog that chooses a target: the containers inside one, and the way up."""
+    actor, inside = actor_of(request), parts.uuids([request.GET.get("in", "")])
+    uid = inside[0] if inside else None
+    trail = queries.breadcrumb(actor=actor, uid=uid) if uid else []
+    context = {
+        "action": "copy" if request.GET.get("action") == "copy" else "move",
+        "ids": _chosen(request),
+        "trail": trail,
+        "here": trail[-1] if trail else None,
+        "entries": queries.folders_to_move_into(actor=actor, uid=uid),
+    }
+    return render(request, "portal/_pick.html", context)
+
+
+@signed_in
+@require_GET
+def download(request: HttpRequest) -> HttpResponseBase:
+    """One zip of all that is chosen, each under its name."""
+    actor, chosen = actor_of(request), queries.nodes_by_uid(actor=actor_of(request), uids=_chosen(request))
+    if not chosen:
+        raise Invalid("None of that is there any more.")
+    for entry in chosen:
+        record_read(actor=actor, action="node.archived", target=entry.uid)
+    name = chosen[0].name if len(chosen) == 1 else "sinfonietta"
+    return zip_response(_rows(actor, chosen), name)
+
+
+def _rows(actor: Actor, chosen: list[queries.Entry]) -> Iterator[queries.ManifestRow]:
+    taken: set[str] = set()
+    for entry in chosen:
+        name, number = entry.name, 2
+        while name in taken:  # a selection from a search may hold two of one name
+            name, number = numbered(entry.name, number), number + 1
+        taken.add(name)
+        for row in queries.manifest(actor=actor, uid=entry.uid):
+            yield replace(row, path=name if entry.kind == "file" else f"{name}/{row.path}")

@@ -1,0 +1,183 @@
+"""DICOM in the portal: an instance with its tags, the list of studies, a study."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from sinfonietta.accounts.actor import Actor
+from sinfonietta.audit.services import record_read
+from sinfonietta.blobs import store
+from sinfonietta.common.errors import Invalid, NotFound
+from sinfonietta.dicom import isolation, packing, queries, tags
+from sinfonietta.dicom.models import DicomInstance
+from sinfonietta.dicom.render import RenderOptions, presets
+from sinfonietta.interfaces.http.access import signed_in
+from sinfonietta.interfaces.http.authentication import actor_of
+from sinfonietta.interfaces.portal.views import parts
+from sinfonietta.library import queries as library
+from sinfonietta.library.models import Node
+
+ROWS = 50
+SIZES = {"thumbnail": (160, 160), "": (1024, 1024)}
+WINDOW = re.compile(r"(-?\d{1,7}(?:\.\d{1,3})?),(\d{1,7}(?:\.\d{1,3})?)")
+FILTERS = {"patient": "00100010", "patient_id": "00100020", "modality": "00080061", "date": "00080020"}
+
+
+def _instance(actor: Actor, uid: UUID) -> tuple[DicomInstance, library.Entry]:
+    entry = library.node(actor=actor, uid=uid)
+    found = queries.of_file(actor=actor, node=Node.objects.get(id=entry.id)) if entry.kind == Node.Kind.FILE else None
+    if found is None:
+        raise NotFound("That is not a DICOM file that could be read.")
+    return found, entry
+
+
+def context(actor: Actor, entry: library.Entry) -> dict[str, Any]:
+    """What the page of a DICOM file shows: its windows, its tags, its place in the series."""
+    try:
+        found, _ = _instance(actor, entry.uid)
+    except NotFound:
+        return {"tags": [], "stack": []}
+    header = packing.header_of(bytes(found.header.places), bytes(found.header.dataset))
+    stack = _stack(actor, found, entry)
+    return {
+        "instance": found,
+        "presets": presets(header),
+        "tags": tags.rows(header.json),
+        "stack": stack,
+        "position": next((n for n, slice in enumerate(stack) if slice["id"] == str(entry.uid)), 0),
+        "study_url": _study_url(found, entry),
+        "viewer_url": viewer_url(entry.parent, found.study_uid, found.series_uid) if found.series_id else "",
+    }
+
+
+def _stack(actor: Actor, found: DicomInstance, entry: library.Entry) -> list[dict[str, Any]]:
+    """The images of the series in this container, in order; for a multi-frame one its frames are the stack."""
+    if found.series_id is None or entry.parent is None:
+        return [{"id": str(entry.uid), "frames": found.frames}]
+    root = queries.root(
+        actor=actor, uid=entry.parent, kinds=[Node.Kind.COLLECTION, Node.Kind.FOLDER, Node.Kind.FILESET]
+    )
+    keys = {"0020000D": found.study_uid, "0020000E": found.series_uid}
+    rows = queries.stack(actor=actor, root=root, keys=keys)
+    stack = [{"id": str(uid), "frames": frames} for uid, frames in rows if frames]
+    return (
+        stack
+        if any(slice["id"] == str(entry.uid) for slice in stack)
+        else [{"id": str(entry.uid), "frames": found.frames}]
+    )
+
+
+def _study_url(found: DicomInstance, entry: library.Entry) -> str:
+    if found.series_id is None:
+        return ""
+    return reverse("portal:study", args=[found.study_uid]) + (f"?in={entry.parent}" if entry.parent else "")
+
+
+def viewer_url(container: UUID | None, study: str, series: str = "") -> str:
+    """OHIF on exactly this: the scope is the container, so that nothing else of the patient is shown."""
+    scope = f"folders/{container}/" if container else ""
+    return f"/viewer/{scope}viewer?StudyInstanceUIDs={study}" + (f"&SeriesInstanceUIDs={series}" if series else "")
+
+
+@signed_in
+@require_GET
+def image(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """One frame as PNG; 422 with the reason where it cannot be drawn."""
+    actor = actor_of(request)
+    found, _ = _instance(actor, uid)
+    version = library.version(actor=actor, uid=uid)
+    etag = f'"{version.blob.sha256[:32]}-{request.META.get("QUERY_STRING", "")[:100]}"'
+    if request.headers.get("If-None-Match") == etag:
+        return HttpResponse(status=304, headers={"ETag": etag})
+    record_read(actor=actor, action="image.shown", target=uid)
+    path = store.default().path(version.blob)
+    assert path is not None
+    try:
+        picture = isolation.render(path, parts.number(request, "frame", 0), _options(request))
+    except isolation.IsolationError as problem:
+        raise Invalid(str(problem) or "It cannot be drawn.") from problem
+    headers = {"ETag": etag, "Cache-Control": "private, max-age=300", "X-Content-Type-Options": "nosniff"}
+    return HttpResponse(picture, content_type="image/png", headers=headers)
+
+
+def _options(request: HttpRequest) -> RenderOptions:
+    window = WINDOW.fullmatch(request.GET.get("window", ""))
+    return RenderOptions(
+        window=(float(window[1]), float(window[2])) if window and float(window[2]) > 0 else None,
+        preset=request.GET.get("preset", "")[:64],
+        max_size=SIZES.get(request.GET.get("size", ""), SIZES[""]),
+    )
+
+
+@signed_in
+@require_GET
+def tag_list(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """The tags of a DICOM file, for the slice that the slider shows."""
+    actor = actor_of(request)
+    found, entry = _instance(actor, uid)
+    header = packing.header_of(bytes(found.header.places), bytes(found.header.dataset))
+    return render(request, "portal/_tags.html", {"tags": tags.rows(header.json), "entry": entry})
+
+
+@signed_in
+@require_GET
+def studies(request: HttpRequest) -> HttpResponse:
+    """The list of studies, of all that the person may read or of one container."""
+    actor = actor_of(request)
+    root, scope = _scope(actor, request)
+    asked = {name: request.GET.get(name, "").strip()[:64] for name in FILTERS}
+    keys = {FILTERS[name]: _key(name, value) for name, value in asked.items() if value}
+    offset = parts.number(request, "offset", 0)
+    found = queries.studies(actor=actor, root=root, keys=keys, offset=offset, limit=ROWS)
+    context = {
+        "studies": found.rows, "asked": asked, "scope": scope, "offset": offset,
+        "previous": max(0, offset - ROWS) if offset else None, "next": offset + ROWS if found.more else None,
+        "modalities": ["CT", "MR", "PT", "US", "RTSTRUCT", "RTPLAN", "RTDOSE", "SR", "SEG", "CR", "DX", "MG", "NM", "XA"],
+    }  # fmt: skip
+    part = "HX-Request" in request.headers and "HX-Boosted" not in request.headers
+    return render(request, "portal/_studies.html" if part else "portal/studies.html", context)
+
+
+def _key(name: str, value: str) -> str:
+    if name == "date":
+        return value.replace("-", "")
+    return value if name == "modality" else f"*{value.strip('*')}*"
+
+
+def _scope(actor: Actor, request: HttpRequest) -> tuple[Node | None, library.Entry | None]:
+    inside = parts.uuids([request.GET.get("in", "")])
+    if not inside:
+        return None, None
+    kinds = [Node.Kind.COLLECTION, Node.Kind.FOLDER, Node.Kind.FILESET]
+    return queries.root(actor=actor, uid=inside[0], kinds=kinds), library.node(actor=actor, uid=inside[0])
+
+
+@signed_in
+@require_GET
+def study(request: HttpRequest, study_uid: str) -> HttpResponse:
+    """A study: its series with a picture of each, and the way into the viewer."""
+    actor = actor_of(request)
+    root, scope = _scope(actor, request)
+    found = queries.study(actor=actor, uid=study_uid, root=root)
+    record_read(actor=actor, action="study.shown", target=None)
+    pictures = queries.middles(actor=actor, root=root, study=study_uid)
+    series = [
+        {
+            "series": one,
+            "picture": pictures.get(one.series_uid),
+            "viewer_url": viewer_url(scope.uid if scope else None, study_uid, one.series_uid),
+        }
+        for one in found.series
+    ]
+    context = {
+        "study": found, "attributes": found.attributes, "series": series, "scope": scope,
+        "viewer_url": viewer_url(scope.uid if scope else None, study_uid),
+    }  # fmt: skip
+    return render(request, "portal/study.html", context)

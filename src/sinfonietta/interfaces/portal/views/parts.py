@@ -1,0 +1,50 @@
+"""Small things that the views share: numbers of a query, answers to htmx."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+
+from sinfonietta.common.errors import Problem
+
+
+def number(request: HttpRequest, name: str, default: int, *, most: int = 10**9) -> int:
+    """A non-negative number of the query; the default for anything else."""
+    text = request.GET.get(name, "")
+    return min(int(text), most) if text.isdecimal() and len(text) < 12 else default
+
+
+def uuids(values: list[str]) -> list[UUID]:
+    """The ids among the values."""
+    found = []
+    for value in values:
+        try:
+            found.append(UUID(value))
+        except ValueError:
+            continue
+    return found
+
+
+def go(request: HttpRequest, url: str) -> HttpResponse:
+    """Send the browser to a page, also from an htmx request."""
+    if "HX-Request" in request.headers:
+        return HttpResponse(status=204, headers={"HX-Redirect": url})
+    return HttpResponse(status=303, headers={"Location": url})
+
+
+def said(request: HttpRequest, sentence: str, **events: object) -> HttpResponse:
+    """Done, and nothing to show but a sentence: a toast, and events for the page's modules."""
+    return HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"toast": sentence, **events})})
+
+
+def note(request: HttpRequest, sentence: str) -> None:
+    """A sentence on the next page."""
+    messages.success(request, sentence)
+
+
+def problem_text(problem: Problem) -> str:
+    """What a form says of a problem."""
+    return " ".join([problem.detail or problem.title])
