@@ -20,8 +20,9 @@ from typing import Any
 
 from sinfonietta.dicom import wire
 from sinfonietta.dicom.elements import Limits
-from sinfonietta.dicom.parse import Header, open_dataset, parse
+from sinfonietta.dicom.parse import BIG_ENDIAN, Header, open_dataset, parse
 from sinfonietta.dicom.source import Broken
+from sinfonietta.dicom.values import little_endian
 
 Answer = tuple[dict[str, Any], bytes]
 
@@ -72,7 +73,8 @@ def _bulk(path: str, limits: dict[str, int], uri: str) -> Answer:
     if length > wire.MAX_BODY_BYTES:
         raise Refused("TooBig", "The value is too large to be read at once.")
     with open_dataset(Path(path), header, Limits(**limits)) as source:
-        return {"vr": vr}, source.read(offset, length)
+        data = source.read(offset, length)
+    return {"vr": vr}, little_endian(vr, data) if header.transfer_syntax == BIG_ENDIAN else data
 
 
 def _image(path: str, limits: dict[str, int]) -> Header:

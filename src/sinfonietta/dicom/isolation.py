@@ -193,11 +193,12 @@ class Sandbox:
 
     def _call(self, operation: str, path: Path, **more: Any) -> wire.Message:
         question = {"operation": operation, "path": os.fspath(path.absolute()), "limits": self._limits, **more}
-        if not self._free.acquire(timeout=self.timeout_s):
+        timeout_s = self.timeout_s
+        if not self._free.acquire(timeout=timeout_s):
             raise Busy("Too many files are being processed at the moment.")
         try:
             child = self._take()
-            found = self._ask(child, question)
+            found = self._ask(child, question, timeout_s)
             with self._lock:
                 self._idle.append(child)
         finally:
@@ -207,12 +208,12 @@ class Sandbox:
             raise _ERRORS.get(head["error"], Crashed)(str(head.get("reason", "")))
         return found
 
-    def _ask(self, child: _Child, question: dict[str, Any]) -> wire.Message:
+    def _ask(self, child: _Child, question: dict[str, Any], timeout_s: float) -> wire.Message:
         try:
-            return child.ask(question, self.timeout_s)
+            return child.ask(question, timeout_s)
         except TimeoutError as error:
             child.end()
-            raise TimedOut(f"The file took longer than {self.timeout_s:g} seconds.") from error
+            raise TimedOut(f"The file took longer than {timeout_s:g} seconds.") from error
         except (OSError, wire.Closed, wire.Oversized, ValueError) as error:
             child.end()
             raise Crashed("The process that read the file died over it.") from error

@@ -1,0 +1,232 @@
+"""Whatever a file does to the process that opens it, the caller gets an answer and the next file is served."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from sinfonietta.dicom import child, isolation, wire
+from sinfonietta.dicom.elements import Limits
+from sinfonietta.dicom.isolation import Sandbox
+from sinfonietta.dicom.parse import parse
+from sinfonietta.dicom.render import RenderOptions
+from tests.unit.dicom import files
+
+CT = files.sample("CT_small.dcm")
+
+
+@pytest.fixture
+def own() -> Iterator[Sandbox]:
+    made = Sandbox(size=1)
+    yield made
+    made.close()
+
+
+def test_the_child_says_what_the_parser_says(sandbox: Sandbox) -> None:
+    for name in ("CT_small.dcm", "JPEG2000.dcm", "image_dfl.dcm", "rtplan.dcm", "rtplan_truncated.dcm"):
+        assert sandbox.parse(files.sample(name)) == parse(files.sample(name))
+    assert sandbox.parse(files.sample("README.txt")) is None
+
+
+def test_the_child_says_no(sandbox: Sandbox, tmp_path: Path) -> None:
+    with pytest.raises(isolation.Undrawable, match=r"^The file holds no image\.$"):
+        sandbox.render(files.sample("rtplan.dcm"))
+    with pytest.raises(isolation.Undrawable, match="not DICOM"):
+        sandbox.render(files.sample("README.txt"))
+    with pytest.raises(isolation.Unreadable, match="No such file"):
+        sandbox.parse(tmp_path / "absent")
+    with pytest.raises(isolation.NoSuchValue):
+        sandbox.bulk(CT, "bulk/00100010")
+
+
+def test_bulk_values(sandbox: Sandbox) -> None:
+    header = parse(CT)
+    assert header is not None
+    offset, length, _ = header.bulk["bulk/7FE00010"]
+    assert sandbox.bulk(CT, "bulk/7FE00010") == CT.read_bytes()[offset : offset + length]
+    assert len(sandbox.bulk(files.sample("image_dfl.dcm"), "bulk/7FE00010")) == 512 * 512
+    little = sandbox.bulk(files.sample("MR_small.dcm"), "bulk/7FE00010")
+    assert sandbox.bulk(files.sample("MR_small_bigendian.dcm"), "bulk/7FE00010") == little
+
+
+def test_frames_as_native_pixels(sandbox: Sandbox) -> None:
+    stored = sandbox.bulk(files.sample("MR_small.dcm"), "bulk/7FE00010")
+    for name in ("MR_small.dcm", "MR_small_bigendian.dcm", "MR_small_RLE.dcm", "MR_small_jp2klossless.dcm"):
+        frame = sandbox.decode_frame(files.sample(name))
+        assert frame.data == stored
+        assert (frame.rows, frame.columns, frame.samples, frame.bits_allocated) == (64, 64, 1, 16)
+        assert frame.photometric == "MONOCHROME2"
+
+
+def test_killed_in_the_middle_of_a_call(own: Sandbox) -> None:
+    own.parse(CT)
+    victim = own._idle[0].process.pid
+    os.kill(victim, signal.SIGSTOP)  # so that the call cannot end before the child does
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(own.parse, CT)
+        _until_asked(own)
+        os.kill(victim, signal.SIGKILL)
+        with pytest.raises(isolation.Crashed, match="died over it"):
+            waiting.result(20)
+    assert own.parse(CT) is not None
+    assert own._idle[0].process.pid != victim
+
+
+def _until_asked(sandbox: Sandbox) -> None:
+    """Returns when the only child has been taken for a call."""
+    pause = threading.Event()
+    while sandbox._idle:
+        pause.wait(0.001)
+
+
+def test_too_slow(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    slow = Sandbox(size=1, timeout_s=0.5)
+    try:
+        with pytest.raises(isolation.TimedOut, match=r"longer than 0\.5 seconds"):
+            slow.parse(tmp_path / "pipe")
+        slow.timeout_s = 20
+        assert slow.parse(CT) is not None
+    finally:
+        slow.close()
+
+
+def test_no_child_is_free(own: Sandbox) -> None:
+    own.parse(CT)
+    victim = own._idle[0].process.pid
+    os.kill(victim, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(own.parse, CT)
+        _until_asked(own)
+        own.timeout_s = 0.1
+        with pytest.raises(isolation.TimedOut, match="Too many files"):
+            own.parse(CT)
+        os.kill(victim, signal.SIGCONT)
+        assert waiting.result(20) is not None
+
+
+def test_more_memory_than_a_file_may_take(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(files.encoded(files.image(9000, 9000)))
+    small = Sandbox(size=1, memory_bytes=384 << 20, timeout_s=20)
+    try:
+        with pytest.raises((isolation.TooBig, isolation.Crashed)):
+            small.render(tmp_path / "file")
+        assert small.parse(CT) is not None
+    finally:
+        small.close()
+
+
+def test_deflate_bomb_leaves_the_child_small(own: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "bomb").write_bytes(files.deflate_bomb(1 << 30))
+    own.parse(CT)
+    header = own.parse(tmp_path / "bomb")
+    assert header is not None
+    assert header.problem == "The compressed dataset expands beyond the limit of 512 MiB."
+    status = Path(f"/proc/{own._idle[0].process.pid}/status").read_text()
+    peak_kib = int(status.split("VmHWM:")[1].split()[0])
+    assert peak_kib < 256 << 10
+
+
+def test_limits_reach_the_child(tmp_path: Path) -> None:
+    strict = Sandbox(size=1, limits=Limits(elements=3))
+    try:
+        header = strict.parse(CT)
+        assert header is not None
+        assert header.problem == "There are more than 3 attributes."
+    finally:
+        strict.close()
+
+
+def test_many_threads(sandbox: Sandbox) -> None:
+    names = ["CT_small.dcm", "MR_small.dcm", "JPEG2000.dcm", "rtplan.dcm"] * 10
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda name: sandbox.parse(files.sample(name)), names))
+    assert found == [parse(files.sample(name)) for name in names]
+
+
+def test_a_forked_process_has_children_of_its_own(own: Sandbox) -> None:
+    own.parse(CT)
+    ours = own._idle[0].process.pid
+    child_pid = os.fork()
+    if child_pid == 0:
+        try:
+            right = own.parse(CT) is not None and own._idle[0].process.pid != ours
+            own.close()
+            os._exit(0 if right else 1)
+        except BaseException:
+            os._exit(2)
+    assert os.waitpid(child_pid, 0)[1] == 0
+    assert own.parse(CT) is not None
+    assert own._idle[0].process.pid == ours
+
+
+def test_an_idle_child_ends_and_is_replaced() -> None:
+    brief = Sandbox(size=1, idle_s=0.2)
+    try:
+        brief.parse(CT)
+        process = brief._idle[0].process
+        process.wait(20)
+        assert brief.parse(CT) is not None
+        assert brief._idle[0].process.pid != process.pid
+    finally:
+        brief.close()
+
+
+def test_a_child_ends_with_its_parent(own: Sandbox) -> None:
+    own.parse(CT)
+    process = own._idle[0].process
+    own._idle[0].sock.close()
+    assert process.wait(20) == 0
+
+
+def test_the_child_has_none_of_the_servers_secrets(own: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SINFONIETTA_SECRET", "hidden")
+    own.parse(CT)
+    environment = Path(f"/proc/{own._idle[0].process.pid}/environ").read_bytes()
+    assert b"hidden" not in environment
+
+
+def test_the_child_is_confined(own: Sandbox) -> None:
+    own.parse(CT)
+    limits = Path(f"/proc/{own._idle[0].process.pid}/limits").read_text()
+    said = {line[:25].strip(): line[25:].split()[0] for line in limits.splitlines()}
+    assert said["Max address space"] == str(2 << 30)
+    assert said["Max core file size"] == "0"
+    assert said["Max file size"] == "0"
+
+
+def test_parsing_needs_neither_numpy_nor_pydicom_nor_django(own: Sandbox) -> None:
+    own.parse(CT)
+    maps = Path(f"/proc/{own._idle[0].process.pid}/maps").read_text()
+    assert "numpy" not in maps
+    assert "orjson" in maps
+
+
+def test_options_travel(sandbox: Sandbox) -> None:
+    jpeg = sandbox.render(CT, options=RenderOptions(window=(40, 400), max_size=(64, 64), format="jpeg"))
+    assert jpeg.startswith(b"\xff\xd8")
+    assert sandbox.render(CT).startswith(b"\x89PNG")
+
+
+def test_an_answer_survives_any_question() -> None:
+    head, _ = child.answer({"operation": "parse", "path": str(CT), "limits": {"nonsense": 1}})
+    assert head["error"] == "Crashed"
+
+
+def test_an_oversized_message_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(b"\xff" * 8)
+        with pytest.raises(wire.Oversized):
+            wire.receive(theirs, wire.Deadline(5))
+        monkeypatch.setattr(wire, "MAX_BODY_BYTES", 10)
+        with pytest.raises(wire.Oversized):
+            wire.send(ours, {}, bytes(11))
