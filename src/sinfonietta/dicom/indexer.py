@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import F, QuerySet
 
 from sinfonietta.dicom import attributes
-from sinfonietta.dicom.models import DicomHeader, DicomInstance, DicomSeries
+from sinfonietta.dicom.models import TEXT_LENGTH, DicomHeader, DicomInstance, DicomSeries
 from sinfonietta.dicom.packing import dataset_of, pack_dataset, pack_places
 from sinfonietta.dicom.parse import Header
 from sinfonietta.library.models import Node, Version
@@ -82,6 +82,7 @@ def _insert(node: Node, version: Version, header: Header) -> DicomInstance:
         series_uid=header.series_uid,
         sop_uid=header.sop_instance_uid,
         sop_class=header.sop_class_uid,
+        modality=header.modality[:TEXT_LENGTH],
         instance_number=attributes.number(dataset, "00200013"),
         transfer_syntax=header.transfer_syntax[:64],
         frames=header.pixels.number_of_frames if header.pixels else 0,
@@ -148,7 +149,9 @@ def _leave(instances: QuerySet[DicomInstance]) -> None:
     """Take instances out of their series rows; a row that holds nothing any more goes."""
     groups: dict[int, list[tuple[int, str, int, str]]] = defaultdict(list)
     rows = instances.filter(series__isnull=False)
-    for series, *values in rows.values_list("series_id", "version_id", "sop_uid", "version__size_bytes", "version__state"):
+    for series, *values in rows.values_list(
+        "series_id", "version_id", "sop_uid", "version__size_bytes", "version__state"
+    ):
         groups[series or 0].append(tuple(values))  # type: ignore[arg-type]
     for series_id, members in groups.items():
         _leave_series(series_id, members)

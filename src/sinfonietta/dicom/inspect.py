@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sinfonietta.common.errors import Unavailable
 from sinfonietta.dicom import isolation
 from sinfonietta.ingest.hooks import Arrival, Verdict
 from sinfonietta.library.models import Version
@@ -10,8 +11,16 @@ MEDIA_TYPE = "application/dicom"
 
 
 def inspect(arrival: Arrival) -> Verdict | None:
-    """The header as the fact ``dicom``; a dataset that does not parse to its end is kept, marked incomplete."""
-    header = isolation.parse(arrival.path)
+    """The header as the fact ``dicom``; a dataset that does not parse to its end is kept, marked incomplete.
+
+    Raises Unavailable when no process was free to look at it.
+    """
+    try:
+        header = isolation.pool().parse(arrival.path)
+    except isolation.Busy as error:
+        raise Unavailable(str(error)) from error
+    except isolation.IsolationError as error:
+        return Verdict({}, Version.State.INCOMPLETE, str(error), MEDIA_TYPE)
     if header is None:
         return None
     if not header.complete:

@@ -42,7 +42,7 @@ SERIES_KEYS = frozenset({"0020000E", "00080060", "0008103E", "00180015", "000800
 INSTANCE_KEYS = frozenset({"00080018", "00080016", "00200013"})
 
 
-class DicomLike(Lookup[Any]):
+class DicomLike(Lookup):  # type: ignore[type-arg] - not subscriptable at run time
     """``*`` and ``?`` as DICOM means them, case-sensitive, able to use an index for a fixed beginning."""
 
     lookup_name = "dicom_like"

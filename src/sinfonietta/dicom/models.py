@@ -73,6 +73,7 @@ class DicomInstance(models.Model):
     series_uid = _uid()
     sop_uid = _uid()
     sop_class = _uid()
+    modality = _text()
     instance_number = models.BigIntegerField(null=True)
     transfer_syntax = _uid()
     frames = models.BigIntegerField(default=0, help_text="As declared; 0: no pixel data")

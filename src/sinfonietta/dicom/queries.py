@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import orjson
-from django.db.models import Count, F, Max, Min, Q, QuerySet
+from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.common.errors import NotFound
@@ -23,6 +23,8 @@ from sinfonietta.library import access
 from sinfonietta.library.models import Node, base36
 
 Row = TypeVar("Row")
+CHUNK = 200
+"""Rows that are fetched at a time where a long answer is streamed."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ def _merged(actor: Actor, rows: QuerySet[DicomSeries]) -> list[Series]:
             one.shown = row
     several = {pair: ids for pair, ids in places.items() if len(ids) > 1}
     if several:
-        _count_once(found, [id for ids in several.values() for id in ids])
+        _count_once(found, [row_id for ids in several.values() for row_id in ids])
     return list(found.values())
 
 
@@ -168,15 +170,9 @@ def _count_once(found: dict[tuple[str, str], Series], row_ids: list[int]) -> Non
     """Count what is visible in several places by its UIDs; the size is that of the files shown."""
     chosen = _last_filed(DicomInstance.objects.filter(series_id__in=row_ids))
     counts = chosen.values("study_uid", "series_uid").annotate(count=Count("version_id"))
-    for row in counts.annotate(size=_sum_of_sizes()).order_by():
+    for row in counts.annotate(size=Sum("version__size_bytes")).order_by():
         one = found[(row["study_uid"], row["series_uid"])]
         one.instances, one.size_bytes = row["count"], row["size"]
-
-
-def _sum_of_sizes() -> Any:
-    from django.db.models import Sum  # noqa: PLC0415
-
-    return Sum("version__size_bytes")
 
 
 def _last_filed(rows: QuerySet[DicomInstance]) -> QuerySet[DicomInstance]:
@@ -205,32 +201,72 @@ def instances(
 
 def files(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[DicomInstance]:
     """All instances of a study, a series, or one, each with ``version.blob``. Raises NotFound when there are none."""
-    rows = list(_chosen(actor, root, keys).select_related("version__blob", "node").defer("json"))
+    rows = list(_chosen(actor, root, keys).select_related("version__blob", "node", "series__container").defer("json"))
     if not rows:
         raise NotFound("There is no such study, series or instance, or it is not yours to see.")
     return rows
 
 
 def instance(*, actor: Actor, root: Node | None = None, study: str, series: str, uid: str) -> DicomInstance:
-    """One instance with ``header``, ``version.blob`` and ``node``. Raises NotFound."""
+    """One instance with ``header``, ``version.blob``, ``node`` and ``series.container``. Raises NotFound."""
     rows = DicomInstance.objects.filter(
         visible(actor, root, "series__"), study_uid=study, series_uid=series, sop_uid=uid, series__isnull=False
     )
-    found = rows.select_related("header", "version__blob", "node").order_by("-version_id").first()
+    found = rows.select_related("header", "version__blob", "node", "series__container").order_by("-version_id").first()
     if found is None:
         raise NotFound("There is no such instance, or it is not yours to see.")
     return found
 
 
 def datasets(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> Iterator[DicomInstance]:
-    """All instances of a study, a series, or one, each with ``header``, streamed. Raises NotFound when there are none."""
+    """All instances of a study, a series, or one, each with ``header``, streamed."""
     rows = _chosen(actor, root, keys)
-    if not rows.exists():
-        raise NotFound("There is no such study, series or instance, or it is not yours to see.")
-    return rows.select_related("header").defer("json", "header__places").iterator(200)
+    return rows.select_related("header").defer("json", "header__places").iterator(CHUNK)
+
+
+def containers(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[Node]:
+    """Where a study or series lies, as far as the actor sees it. Raises NotFound when that is nowhere."""
+    seen = visible(actor, root)
+    rows = DicomSeries.objects.filter(seen & matching.condition(keys, seen)).select_related("container")
+    if not rows:
+        raise NotFound("There is no such study or series, or it is not yours to see.")
+    return [row.container for row in rows]
 
 
 def of_file(*, actor: Actor, node: Node) -> DicomInstance | None:
     """What is known of a file's current version, also of one that DICOMweb does not show; None if it is not DICOM."""
     access.find(actor, node.uid)
     return DicomInstance.objects.filter(node=node, version_id=node.current_id).select_related("header").first()
+
+
+def identities(node_ids: Sequence[int]) -> dict[int, dict[str, str]]:
+    """Study, series, instance and modality of files (by id) that the caller has been shown already."""
+    rows = DicomInstance.objects.filter(node_id__in=node_ids, node__current_id=F("version_id"))
+    names = ("study_uid", "series_uid", "sop_uid", "modality")
+    return {
+        node_id: dict(zip(("study", "series", "instance", "modality"), values, strict=True))
+        for node_id, *values in rows.values_list("node_id", *names)
+    }
+
+
+def shown(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> DicomInstance:
+    """The first instance that matches, with ``header``, ``version.blob`` and ``node``. Raises NotFound."""
+    found = _chosen(actor, root, keys).select_related("header", "version__blob", "node").first()
+    if found is None:
+        raise NotFound("There is no such study, series or instance, or it is not yours to see.")
+    return found
+
+
+def representative(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> str:
+    """The UID of an instance that stands for a study or series: with pixels, from the middle of the largest series.
+
+    Raises NotFound when there is none with pixels.
+    """
+    rows = _chosen(actor, root, keys).filter(frames__gt=0).values_list("series_id", "sop_uid")
+    places: dict[int | None, list[str]] = {}
+    for series_id, uid in rows:
+        places.setdefault(series_id, []).append(uid)
+    if not places:
+        raise NotFound("There is no image in it.")
+    largest = max(places.values(), key=len)
+    return largest[len(largest) // 2]

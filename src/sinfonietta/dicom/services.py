@@ -1,0 +1,218 @@
+"""Filing instances that arrive by a DICOM door, as files like all others.
+
+A series becomes a fileset in a folder for its study. Where a series of the study lies below the target already, what
+comes later joins it, whatever it is called by then.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from sinfonietta.accounts.actor import Actor
+from sinfonietta.blobs import store
+from sinfonietta.common.errors import Forbidden, NotFound, OutOfStorage, PreconditionFailed, Problem, Unavailable
+from sinfonietta.dicom.attributes import text, value
+from sinfonietta.dicom.models import DicomInstance, DicomSeries
+from sinfonietta.dicom.parse import Header
+from sinfonietta.dicom.queries import visible
+from sinfonietta.ingest import hooks
+from sinfonietta.ingest.services import Item, put_many
+from sinfonietta.library import access
+from sinfonietta.library.models import Level, Node
+
+BATCH_FILES, BATCH_BYTES = 20, 64 << 20
+NAME_LENGTH = 120
+
+# Failure reasons (DICOM PS3.4 B.2.3, PS3.18 10.5.3, Annex I)
+PROCESSING_FAILURE = 0x0110
+NOT_AUTHORISED = 0x0124
+OUT_OF_RESOURCES = 0xA700
+DOES_NOT_MATCH = 0xA900
+CANNOT_UNDERSTAND = 0xC000
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What became of one instance. ``reason`` is 0 where it is filed, else a failure reason of DICOM."""
+
+    sop_class_uid: str = ""
+    sop_instance_uid: str = ""
+    study_uid: str = ""
+    series_uid: str = ""
+    reason: int = 0
+    problem: str = ""
+
+
+class Filing:
+    """Takes staged files one by one and files them in batches; ``results`` are in the order of arrival.
+
+    ``study``: only instances of this study are taken. Whoever stages the bytes discards what is left of them.
+    """
+
+    def __init__(self, *, actor: Actor, target: UUID, study: str = "") -> None:
+        """Raises NotFound, Forbidden when the actor may not write to the target: before any byte is accepted."""
+        self.actor = actor
+        self.target = access.require(actor, target, Level.WRITE)
+        self.study = study
+        self.results: list[Stored] = []
+        self._waiting: list[tuple[int, Item, Header]] = []
+        self._places: dict[tuple[str, str], tuple[UUID, tuple[str, ...]]] = {}
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether staged bytes are still needed."""
+        return bool(self._waiting)
+
+    def add(self, staged: str, sha256: str, size_bytes: int) -> None:
+        """Inspect staged bytes and file them, now or with those that come next. Raises Unavailable."""
+        path = store.default().staged_path(staged)
+        arrival = hooks.Arrival(path, "instance.dcm", size_bytes, sha256, "application/octet-stream", self.actor)
+        try:
+            verdict = hooks.inspect(arrival)
+        except Unavailable:
+            raise
+        except Problem as problem:
+            self.results.append(Stored(reason=PROCESSING_FAILURE, problem=str(problem)))
+            return
+        header = verdict.facts.get("dicom")
+        if not isinstance(header, Header):
+            said = verdict.problem or "The part is not a DICOM file."
+            self.results.append(Stored(reason=CANNOT_UNDERSTAND, problem=said))
+            return
+        result = self._judged(header)
+        self.results.append(result)
+        if not result.reason:
+            parent, folders = self._place(header)
+            name = f"{header.sop_instance_uid}.dcm"
+            item = Item(
+                staged, sha256, size_bytes, parent, name, folders,
+                fileset=bool(folders), if_none_match=True, verdict=verdict,
+            )  # fmt: skip
+            self._waiting.append((len(self.results) - 1, item, header))
+        if len(self._waiting) >= BATCH_FILES or sum(item.size_bytes for _, item, _ in self._waiting) >= BATCH_BYTES:
+            self.flush()
+
+    def _judged(self, header: Header) -> Stored:
+        result = Stored(header.sop_class_uid, header.sop_instance_uid, header.study_uid, header.series_uid)
+        if not header.complete:
+            # What a broken file says of itself is not repeated in an answer.
+            return Stored(reason=CANNOT_UNDERSTAND, problem=header.problem)
+        if not header.is_instance:
+            return replace(
+                result, reason=CANNOT_UNDERSTAND, problem="One of the UIDs that name an instance is missing."
+            )
+        if self.study and header.study_uid != self.study:
+            return replace(result, reason=DOES_NOT_MATCH, problem="The instance belongs to another study.")
+        return result
+
+    def flush(self) -> None:
+        """File what waits."""
+        waiting, self._waiting = self._waiting, []
+        waiting = [entry for entry in waiting if not self._is_there(entry[1], entry[2])]
+        again = []
+        for entry, outcome in zip(waiting, self._put([item for _, item, _ in waiting]), strict=True):
+            if isinstance(outcome, PreconditionFailed):
+                again.append(entry)
+            else:
+                self._note(entry[0], outcome)
+        # The name is taken: by the same bytes that came a moment ago, or by others, beside which these are filed.
+        again = [entry for entry in again if not self._is_there(entry[1], entry[2])]
+        renamed = [
+            replace(item, name=f"{header.sop_instance_uid} {item.sha256[:8]}.dcm", if_none_match=False)
+            for _, item, header in again
+        ]
+        for (at, _, _), outcome in zip(again, self._put(renamed), strict=True):
+            self._note(at, outcome)
+
+    def _put(self, items: Sequence[Item]) -> Sequence[object]:
+        return put_many(actor=self.actor, items=items) if items else []
+
+    def _note(self, at: int, outcome: object) -> None:
+        if isinstance(outcome, Problem):
+            self.results[at] = replace(self.results[at], reason=reason_of(outcome), problem=str(outcome))
+
+    def _is_there(self, item: Item, header: Header) -> bool:
+        """Whether these very bytes are filed in the place that they would go to."""
+        seen = DicomInstance.objects.filter(
+            visible(self.actor, self.target, "series__"),
+            sop_uid=header.sop_instance_uid,
+            study_uid=header.study_uid,
+            series_uid=header.series_uid,
+            version__blob__sha256=item.sha256,
+        )
+        return seen.exists()
+
+    def _place(self, header: Header) -> tuple[UUID, tuple[str, ...]]:
+        pair = (header.study_uid, header.series_uid)
+        if pair not in self._places:
+            self._places[pair] = self._find_place(header)
+        return self._places[pair]
+
+    def _find_place(self, header: Header) -> tuple[UUID, tuple[str, ...]]:
+        """Where the series is already; else a new fileset beside the study's other series; else a new folder."""
+        if self.target.kind == Node.Kind.FILESET:
+            return self.target.uid, ()
+        rows = DicomSeries.objects.filter(
+            visible(self.actor, self.target),
+            access.within(self.actor, Level.WRITE, "container__"),
+            study_uid=header.study_uid,
+            container__kind=Node.Kind.FILESET,
+        )
+        rows = rows.select_related("container__parent").order_by("id")
+        own = rows.filter(series_uid=header.series_uid).first()
+        if own is not None:
+            return own.container.uid, ()
+        sibling = rows.first()
+        if sibling is not None and sibling.container.parent is not None and self._may_write(sibling.container.parent):
+            parent = sibling.container.parent
+            return parent.uid, (self._free(parent, series_name(header), header.series_uid),)
+        folder = self._free(self.target, study_name(header), header.study_uid)
+        return self.target.uid, (folder, series_name(header))
+
+    def _may_write(self, node: Node) -> bool:
+        """Whether a place above an own series is one to file in: in the target, and the actor's to write."""
+        inside = node.id == self.target.id or node.ancestry.startswith(self.target.below)
+        try:
+            return inside and bool(access.require(self.actor, node.uid, Level.WRITE))
+        except (NotFound, Forbidden):
+            return False
+
+    def _free(self, parent: Node, name: str, uid: str) -> str:
+        """The name, with the end of the UID where it is taken by something else, or meant for another in this request."""
+        meant = {(at, folders[0]) for pair, (at, folders) in self._places.items() if folders and uid not in pair}
+        taken = (parent.uid, name) in meant or Node.objects.filter(parent=parent, name=name, trash=None).exists()
+        return f"{name} {uid[-12:]}" if taken else name
+
+
+def reason_of(problem: Problem) -> int:
+    """The failure reason of DICOM for a problem of the house."""
+    if isinstance(problem, OutOfStorage):
+        return OUT_OF_RESOURCES
+    if isinstance(problem, Forbidden | NotFound):
+        return NOT_AUTHORISED
+    return PROCESSING_FAILURE
+
+
+def study_name(header: Header) -> str:
+    """``<PatientID> <StudyDate> <StudyDescription>``, for people."""
+    return _name(header.json, "00100020", "00080020", "00081030") or "Study"
+
+
+def series_name(header: Header) -> str:
+    """``<SeriesNumber> <Modality> <SeriesDescription>``, for people."""
+    return _name(header.json, "00200011", "00080060", "0008103E") or "Series"
+
+
+def _name(dataset: dict[str, Any], *tags: str) -> str:
+    parts = [text(dataset, tag) for tag in tags if value(dataset, tag) is not None]
+    plain = "".join(
+        " " if character in "/\\" or unicodedata.category(character)[0] in "CZ" else character
+        for character in " ".join(parts)
+    )
+    found = re.sub(r" +", " ", unicodedata.normalize("NFC", plain)).strip()[:NAME_LENGTH].strip()
+    return "" if found in {".", ".."} else found

@@ -1,0 +1,83 @@
+"""What every view of DICOMweb begins with: who asks, in which root, and at what address that root stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache, wraps
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
+
+from sinfonietta.accounts.actor import Actor
+from sinfonietta.audit.services import record_read
+from sinfonietta.dicom import queries
+from sinfonietta.interfaces.http import access
+from sinfonietta.interfaces.http.authentication import actor_of
+from sinfonietta.library.models import Node
+
+KINDS = {
+    "collections": (Node.Kind.COLLECTION,),
+    "folders": (Node.Kind.FOLDER, Node.Kind.FILESET, Node.Kind.COLLECTION),
+}
+"""What the id in a scoped root may be; a link to a folder keeps working where the folder is a whole collection."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to a root. ``root`` is None for all that the actor may read; ``url`` has no slash at its end."""
+
+    request: HttpRequest
+    actor: Actor
+    root: Node | None
+    url: str
+
+    def instance_url(self, study: str, series: str, instance: str) -> str:
+        """Where an instance is, in this root."""
+        return f"{self.url}/studies/{study}/series/{series}/instances/{instance}"
+
+    def audit(self, action: str, node: Node) -> None:
+        """Note a read. Reads of one thing within a second are one event, whatever the number of requests."""
+        actor = self.actor.at(replace(self.actor.origin, request=""))
+        record_read(actor=actor, action=action, target=node.uid, collection=_collection(node.collection_id))
+
+
+def absolute(dataset: bytes, instance_url: str) -> bytes:
+    """DICOM JSON with its bulk data at our own address.
+
+    A text that imitates the member cannot be hit: inside a JSON string its quotes are escaped.
+    """
+    return dataset.replace(b'"BulkDataURI":"bulk/', f'"BulkDataURI":"{instance_url}/bulk/'.encode())
+
+
+@lru_cache(maxsize=4096)
+def _collection(id: int) -> UUID | None:
+    """The uid of a collection; both are never given to another."""
+    return Node.objects.filter(id=id).values_list("uid", flat=True).first()
+
+
+def door(*methods: str) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
+    """Make a view of a function that takes a ``Call`` and the UIDs of its path."""
+
+    def decorate(function: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+        @access.signed_in
+        @wraps(function)
+        def view(request: HttpRequest, kind: str = "", root: UUID | None = None, **path: Any) -> HttpResponseBase:
+            if request.method not in methods:
+                return HttpResponseNotAllowed(methods)
+            return function(call_of(request, kind, root), **path)
+
+        return view
+
+    return decorate
+
+
+def call_of(request: HttpRequest, kind: str, root: UUID | None) -> Call:
+    """Raises NotFound when the root is not there or not the actor's to see."""
+    actor = actor_of(request)
+    node = queries.root(actor=actor, uid=root, kinds=KINDS[kind]) if root else None
+    site = settings.OPTIONS.public_url.rstrip("/") or request.build_absolute_uri("/").rstrip("/")
+    return Call(request, actor, node, f"{site}/dicomweb" + (f"/{kind}/{root}" if root else ""))

@@ -1,0 +1,106 @@
+"""What a client accepts (RFC 9110 12.5.1, DICOM PS3.18 8.7), and the media types of DICOM (PS3.18 8.7.3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.http import HttpRequest
+
+from sinfonietta.dicom.errors import NotAcceptable
+
+JSON = "application/dicom+json"
+DICOM = "application/dicom"
+OCTETS = "application/octet-stream"
+MULTIPART = "multipart/related"
+EXPLICIT = "1.2.840.10008.1.2.1"
+
+_SYNTAX = "1.2.840.10008.1.2."
+FRAME_TYPES = {
+    **{_SYNTAX + end: "image/jpeg" for end in ("4.50", "4.51", "4.57", "4.70")},
+    **{_SYNTAX + end: "image/jls" for end in ("4.80", "4.81")},
+    **{_SYNTAX + end: "image/jp2" for end in ("4.90", "4.91")},
+    **{_SYNTAX + end: "image/jpx" for end in ("4.92", "4.93")},
+    **{_SYNTAX + end: "image/jphc" for end in ("4.201", "4.202", "4.203")},
+    **{_SYNTAX + end: "image/jxl" for end in ("4.110", "4.111", "4.112")},
+    **{_SYNTAX + end: "video/mpeg" for end in ("4.100", "4.101")},
+    **{_SYNTAX + end: "video/mp4" for end in ("4.102", "4.103", "4.104", "4.105", "4.106")},
+    **{_SYNTAX + end: "video/H265" for end in ("4.107", "4.108")},
+    _SYNTAX + "5": "image/dicom-rle",
+}
+"""Media type of compressed frames by transfer syntax; others are octet streams."""
+
+_PART = re.compile(r'\s*;\s*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;,]*)')
+_RANGE = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+)")
+MOST_RANGES = 64
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """One range of an Accept header; ``type`` is the inner one of multipart/related."""
+
+    media_type: str
+    parameters: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_multipart(self) -> bool:
+        """Whether parts are asked for."""
+        return self.media_type == MULTIPART
+
+    @property
+    def inner(self) -> str:
+        """The media type of the content: that of the parts, where there are parts. ``*/*`` where it is left open."""
+        return self.parameters.get("type", "*/*").lower() if self.is_multipart else self.media_type
+
+    @property
+    def syntax(self) -> str:
+        """The transfer syntax asked for; ``*`` as stored; empty when nothing is said."""
+        return self.parameters.get("transfer-syntax", "")
+
+
+def accepted(request: HttpRequest) -> list[Accepted]:
+    """What the client accepts, the best first; the query parameter ``accept`` goes before the header (PS3.18 8.3.3.1)."""
+    header = request.GET.get("accept") or request.headers.get("Accept", "*/*")
+    found: list[tuple[float, int, Accepted]] = []
+    pos = 0
+    while pos < len(header) and len(found) < MOST_RANGES:
+        match = _RANGE.match(header, pos)
+        if not match:
+            pos = (header.find(",", pos) + 1) or len(header)
+            continue
+        pos, parameters = match.end(), {}
+        while part := _PART.match(header, pos):
+            parameters[part[1].lower()] = part[2].strip().strip('"')
+            pos = part.end()
+        pos = (header.find(",", pos) + 1) or len(header)
+        weight = _weight(parameters.pop("q", "1"))
+        if weight > 0:
+            found.append((-weight, len(found), Accepted(match[1].lower(), parameters)))
+    return [one for _, _, one in sorted(found, key=lambda entry: entry[:2])]
+
+
+def _weight(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def require_json(request: HttpRequest) -> str:
+    """The media type of a JSON answer. Raises NotAcceptable when the client takes none."""
+    for one in accepted(request):
+        if one.media_type in {JSON, "*/*", "application/*"}:
+            return JSON
+        if one.media_type == "application/json":
+            return "application/json"
+    raise NotAcceptable("The answer is application/dicom+json.")
+
+
+def choose(request: HttpRequest, offered: Sequence[str]) -> str:
+    """The first of ``offered`` that the client likes best. Raises NotAcceptable."""
+    for one in accepted(request):
+        for media_type in offered:
+            if one.media_type in {media_type, "*/*", media_type.partition("/")[0] + "/*"}:
+                return media_type
+    raise NotAcceptable("This can be had as " + ", ".join(offered) + ".")

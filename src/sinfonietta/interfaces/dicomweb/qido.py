@@ -1,0 +1,199 @@
+"""QIDO-RS: search for studies, series and instances (DICOM PS3.18 10.6)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+
+from sinfonietta.dicom import queries
+from sinfonietta.dicom.attributes import INSTANCE_TAGS, SERIES_TAGS, STUDY_TAGS
+from sinfonietta.dicom.errors import BadRequest
+from sinfonietta.dicom.matching import INSTANCE_KEYS, SERIES_KEYS, STUDY_KEYS
+from sinfonietta.dicom.models import DicomHeader, DicomInstance
+from sinfonietta.dicom.packing import dataset_of
+from sinfonietta.interfaces.dicomweb import media
+from sinfonietta.interfaces.dicomweb.doors import Call, absolute, door
+
+TAG = re.compile(r"[0-9A-Fa-f]{8}")
+MOST_ROWS = 5000
+KEYWORDS = {
+    "StudyInstanceUID": "0020000D", "PatientID": "00100020", "PatientName": "00100010", "PatientSex": "00100040",
+    "PatientBirthDate": "00100030", "AccessionNumber": "00080050", "StudyID": "00200010", "StudyDate": "00080020",
+    "StudyTime": "00080030", "StudyDescription": "00081030", "ReferringPhysicianName": "00080090",
+    "ModalitiesInStudy": "00080061", "SeriesInstanceUID": "0020000E", "Modality": "00080060",
+    "SeriesDescription": "0008103E", "SeriesNumber": "00200011", "SeriesDate": "00080021", "SeriesTime": "00080031",
+    "BodyPartExamined": "00180015", "SOPInstanceUID": "00080018", "SOPClassUID": "00080016",
+    "InstanceNumber": "00200013",
+}  # fmt: skip
+"""Attributes that can be matched, by keyword."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The parameters of a search (DICOM PS3.18 8.3.4)."""
+
+    keys: dict[str, str]
+    fields: frozenset[str]
+    everything: bool
+    limit: int
+    offset: int
+
+
+def asked(call: Call, allowed: frozenset[str], path: dict[str, str]) -> Asked:
+    """Parse the query string; UIDs in the path come in as keys. Raises BadRequest, naming what is wrong."""
+    keys: dict[str, str] = {}
+    fields: set[str] = set()
+    numbers = {"limit": MOST_ROWS, "offset": 0}
+    for name, values in call.request.GET.lists():
+        if name == "includefield":
+            fields |= {field.strip() for value in values for field in value.split(",") if field.strip()}
+        elif name in numbers:
+            numbers[name] = _whole(name, values[-1])
+        elif name == "fuzzymatching":
+            if values[-1].lower() not in {"true", "false"}:
+                raise BadRequest("fuzzymatching is true or false.")
+        elif name != "accept":
+            tag = name.upper() if TAG.fullmatch(name) else KEYWORDS.get(name, "")
+            if tag not in allowed:
+                raise BadRequest(f"“{name[:64]}” is no parameter that can be searched by here.")
+            keys[tag] = ",".join(values)
+    for name, uid in path.items():
+        tag = {"study": "0020000D", "series": "0020000E"}[name]
+        if tag in keys and uid not in re.split(r"[,\\]", keys[tag]):
+            raise BadRequest("The UIDs in path and query contradict each other.")
+        keys[tag] = uid
+    return Asked(
+        keys,
+        frozenset(_tag(field) for field in fields if field != "all"),
+        "all" in fields,
+        min(numbers["limit"], MOST_ROWS),
+        numbers["offset"],
+    )
+
+
+def _whole(name: str, value: str) -> int:
+    if not re.fullmatch(r"\d{1,9}", value):
+        raise BadRequest(f"{name} is a whole number.")
+    return int(value)
+
+
+def _tag(field: str) -> str:
+    """The tag of an includefield; Raises BadRequest when it is no attribute."""
+    if TAG.fullmatch(field):
+        return field.upper()
+    if field in KEYWORDS:
+        return KEYWORDS[field]
+    from pydicom.datadict import tag_for_keyword  # noqa: PLC0415 - half a second, and rarely needed
+
+    tag = tag_for_keyword(field)
+    if tag is None:
+        # A path into a sequence (``00400275.00400009``) is covered by what stands before the point.
+        if "." in field:
+            return _tag(field.partition(".")[0])
+        raise BadRequest(f"“{field[:64]}” is no attribute.")
+    return f"{tag:08X}"
+
+
+def studies(call: Call) -> HttpResponseBase:
+    """Search for studies."""
+    query = asked(call, STUDY_KEYS | SERIES_KEYS, {})
+    found = queries.studies(actor=call.actor, root=call.root, keys=query.keys, offset=query.offset, limit=query.limit)
+    return answer(call, [_study(call, one) for one in found.rows], found.more, query)
+
+
+@door("GET", "HEAD")
+def series(call: Call, **path: str) -> HttpResponseBase:
+    """Search for series, in one study or all."""
+    query = asked(call, STUDY_KEYS | SERIES_KEYS, path)
+    found = queries.series(actor=call.actor, root=call.root, keys=query.keys, offset=query.offset, limit=query.limit)
+    with_study = "study" not in path or query.everything or bool(query.fields)
+    rows = [_series(call, one, with_study=with_study) for one in found.rows]
+    return answer(call, rows, found.more, query)
+
+
+@door("GET", "HEAD")
+def instances(call: Call, **path: str) -> HttpResponseBase:
+    """Search for instances, in one series, one study or all."""
+    query = asked(call, STUDY_KEYS | SERIES_KEYS | INSTANCE_KEYS, path)
+    found = queries.instances(actor=call.actor, root=call.root, keys=query.keys, offset=query.offset, limit=query.limit)
+    datasets = _datasets(found.rows) if query.everything or query.fields else {}
+    rows = [
+        _instance(call, one, path, _wanted(datasets[one.version_id], query) if datasets else "") for one in found.rows
+    ]
+    return answer(call, rows, found.more, query)
+
+
+def answer(call: Call, rows: Sequence[str], more: bool, query: Asked) -> HttpResponse:
+    """A list of prebuilt objects; an empty one is a list too (200), which every client reads."""
+    response = HttpResponse("[" + ",".join(rows) + "]", content_type=media.require_json(call.request))
+    response["Cache-Control"] = "private, no-cache"
+    if more:
+        response["Warning"] = (
+            f'299 Sinfonietta "There are more results; ask again with offset={query.offset + len(rows)}"'
+        )
+    return response
+
+
+def _study(call: Call, study: queries.Study) -> str:
+    modalities = orjson.dumps(study.modalities).decode()
+    return (
+        f'{{{study.shown.study_json},"00080056":{{"vr":"CS","Value":["ONLINE"]}},'
+        f'"00080061":{{"vr":"CS","Value":{modalities}}},'
+        f'"00081190":{{"vr":"UR","Value":["{call.url}/studies/{study.study_uid}"]}},'
+        f'"00201206":{{"vr":"IS","Value":[{len(study.series)}]}},'
+        f'"00201208":{{"vr":"IS","Value":[{study.instances}]}}}}'
+    )
+
+
+def _series(call: Call, series: queries.Series, *, with_study: bool) -> str:
+    study_part = f"{series.shown.study_json}," if with_study else f'"0020000D":{_uid(series.study_uid)},'
+    return (
+        f'{{{study_part}{series.shown.series_json},"00080056":{{"vr":"CS","Value":["ONLINE"]}},'
+        f'"00081190":{{"vr":"UR","Value":["{call.url}/studies/{series.study_uid}/series/{series.series_uid}"]}},'
+        f'"00201209":{{"vr":"IS","Value":[{series.instances}]}}}}'
+    )
+
+
+def _instance(call: Call, instance: DicomInstance, path: dict[str, str], more: str) -> str:
+    parts = []
+    url = call.instance_url(instance.study_uid, instance.series_uid, instance.sop_uid)
+    if more:
+        parts.append(absolute(more.encode(), url).decode())
+    else:
+        parts.append(instance.json)
+        if instance.series and "study" not in path:
+            parts.append(instance.series.study_json)
+        else:
+            parts.append(f'"0020000D":{_uid(instance.study_uid)}')
+        if instance.series and "series" not in path:
+            parts.append(instance.series.series_json)
+        else:
+            parts.append(f'"0020000E":{_uid(instance.series_uid)}')
+    parts.append('"00080056":{"vr":"CS","Value":["ONLINE"]}')
+    parts.append(f'"00081190":{{"vr":"UR","Value":["{url}"]}}')
+    parts.append(f'"00083002":{_uid(instance.transfer_syntax)}')
+    return "{" + ",".join(part for part in parts if part) + "}"
+
+
+def _uid(uid: str) -> str:
+    return f'{{"vr":"UI","Value":[{orjson.dumps(uid).decode()}]}}'
+
+
+def _datasets(rows: Sequence[DicomInstance]) -> dict[int, bytes]:
+    ids = [row.version_id for row in rows]
+    return dict(DicomHeader.objects.filter(instance_id__in=ids).values_list("instance_id", "dataset"))
+
+
+def _wanted(packed: bytes, query: Asked) -> str:
+    """The members that were asked for, beside the usual ones."""
+    usual = {*INSTANCE_TAGS, *SERIES_TAGS, *STUDY_TAGS} | query.fields
+    chosen: dict[str, Any] = {
+        tag: element for tag, element in dataset_of(packed).items() if query.everything or tag in usual
+    }
+    return orjson.dumps(chosen).decode()[1:-1]

@@ -1,0 +1,125 @@
+"""STOW-RS: store instances (DICOM PS3.18 10.5). Bodies are staged while they arrive and filed in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from email.message import Message
+from typing import IO, Any, cast
+
+import orjson
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+
+from sinfonietta.common.errors import TooLarge
+from sinfonietta.dicom.errors import BadRequest, UnsupportedMediaType
+from sinfonietta.dicom.services import Filing, Stored
+from sinfonietta.ingest.services import receive, staging
+from sinfonietta.interfaces.dicomweb import media, qido, wado
+from sinfonietta.interfaces.dicomweb.doors import Call, door
+from sinfonietta.interfaces.dicomweb.incoming import Parts
+from sinfonietta.interfaces.http.bodies import body_of
+from sinfonietta.interfaces.http.streams import long_stream
+from sinfonietta.library import queries as library
+
+MOST_PARTS = 20_000
+
+
+@door("GET", "HEAD", "POST")
+def studies(call: Call) -> HttpResponseBase:
+    """Search for studies, or store instances."""
+    return _store(call) if call.request.method == "POST" else qido.studies(call)
+
+
+@door("GET", "HEAD", "POST")
+def study(call: Call, study: str) -> HttpResponseBase:
+    """Retrieve a study, or store instances of it."""
+    return _store(call, study) if call.request.method == "POST" else wado.retrieved(call, study=study)
+
+
+def _store(call: Call, study: str = "") -> HttpResponse:
+    content_type = media.require_json(call.request)
+    boundary = _boundary(call)
+    target = call.root.uid if call.root else library.home(actor=call.actor).uid
+    filing = Filing(actor=call.actor, target=target, study=study)
+    stream, length = body_of(call.request)
+    with long_stream(length), ExitStack() as stack:
+        # Staged bytes wait for their batch; whatever happens, none stay behind.
+        for part in [stream] if boundary is None else _parts(Parts(stream, boundary)):
+            staged = stack.enter_context(staging())
+            filing.add(staged, *receive(staged, part, length if boundary is None else None))
+            if not filing.has_waiting:
+                stack.close()
+        filing.flush()
+    if not filing.results:
+        raise BadRequest("The body holds no instance.")
+    return _answer(call, filing.results, content_type)
+
+
+def _boundary(call: Call) -> bytes | None:
+    """The boundary of the body; None where it is one instance without parts. Raises UnsupportedMediaType, BadRequest."""
+    header = Message()
+    header["Content-Type"] = call.request.headers.get("Content-Type", "")
+    kind = header.get_content_type()
+    if kind == media.DICOM:
+        return None
+    inner = str(header.get_param("type", media.DICOM)).lower()
+    if kind != media.MULTIPART or inner != media.DICOM:
+        raise UnsupportedMediaType('Send multipart/related; type="application/dicom", or one application/dicom.')
+    boundary = header.get_param("boundary")
+    if not isinstance(boundary, str) or not 1 <= len(boundary) <= 200 or not boundary.isascii():
+        raise BadRequest("The Content-Type names no boundary.")
+    return boundary.encode()
+
+
+def _parts(parts: Parts) -> Iterator[IO[bytes]]:
+    count = 0
+    while (head := parts.next()) is not None:
+        count += 1
+        if count > MOST_PARTS:
+            raise TooLarge(f"A request stores up to {MOST_PARTS} instances; send the rest in another one.")
+        if head.get("content-type", media.DICOM).partition(";")[0].strip().lower() != media.DICOM:
+            raise UnsupportedMediaType("Each part is application/dicom.")
+        yield cast(IO[bytes], parts)
+
+
+def _answer(call: Call, results: list[Stored], content_type: str) -> HttpResponse:
+    """The Store Instances Response (PS3.18 10.5.3, Annex I): 200 all, 202 some, 409 none."""
+    stored = [result for result in results if not result.reason]
+    failed = [result for result in results if result.reason and result.sop_instance_uid]
+    others = [result for result in results if result.reason and not result.sop_instance_uid]
+    answer: dict[str, Any] = {}
+    studies = {result.study_uid for result in stored}
+    if len(studies) == 1:
+        answer["00081190"] = _element("UR", f"{call.url}/studies/{studies.pop()}")
+    if failed:
+        answer["00081198"] = {"vr": "SQ", "Value": [_reference(result) | _reason(result) for result in failed]}
+    if stored:
+        answer["00081199"] = {"vr": "SQ", "Value": [_reference(result) | _url(call, result) for result in stored]}
+    if others:
+        answer["0008119A"] = {"vr": "SQ", "Value": [_reason(result) for result in others]}
+    status = 200 if len(stored) == len(results) else 202 if stored else 409
+    response = HttpResponse(orjson.dumps(answer), status=status, content_type=content_type)
+    if failed or others:
+        # A sentence for people: the first problem; the codes say it for each.
+        said = next(result.problem for result in results if result.reason)
+        plain = said.encode("ascii", "replace").decode().replace('"', "'").replace("\\", "")
+        response["Warning"] = f'299 Sinfonietta "{" ".join(plain.split())[:200]}"'
+    return response
+
+
+def _reference(result: Stored) -> dict[str, Any]:
+    return {"00081150": _element("UI", result.sop_class_uid), "00081155": _element("UI", result.sop_instance_uid)}
+
+
+def _reason(result: Stored) -> dict[str, Any]:
+    return {"00081197": _element("US", result.reason)}
+
+
+def _url(call: Call, result: Stored) -> dict[str, Any]:
+    url = call.instance_url(result.study_uid, result.series_uid, result.sop_instance_uid)
+    return {"00081190": _element("UR", url)}
+
+
+def _element(vr: str, value: object) -> dict[str, Any]:
+    return {"vr": vr, "Value": [value]}
