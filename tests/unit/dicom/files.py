@@ -84,3 +84,20 @@ def nested(depth: int) -> bytes:
     )
     closing = struct.pack("<HHI", 0xFFFE, 0xE00D, 0) + struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
     return without_pixels() + opening * depth + closing * depth
+
+
+def compressed(fragments: list[bytes], syntax: str, table: bytes = b"", **more: Any) -> bytes:
+    """A file whose pixel data are these fragments, behind the basic offset table ``table``."""
+    items = [table, *(part + b"\0" * (len(part) % 2) for part in fragments)]
+    value = b"".join(struct.pack("<HHI", 0xFFFE, 0xE000, len(item)) + item for item in items)
+    end = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+    start = without_pixels(**more)
+    return renamed(start, syntax) + struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OB", 0, 0xFFFFFFFF) + value + end
+
+
+def renamed(content: bytes, syntax: str) -> bytes:
+    """An explicit little endian file that says it has another transfer syntax."""
+    old, new = b"1.2.840.10008.1.2.1\0", syntax.encode() + b"\0" * (len(syntax) % 2)
+    length = struct.unpack_from("<I", content, 140)[0] + len(new) - len(old)
+    before, _, after = content.partition(struct.pack("<H", len(old)) + old)
+    return before[:140] + struct.pack("<I", length) + before[144:] + struct.pack("<H", len(new)) + new + after

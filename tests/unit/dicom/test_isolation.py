@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.unit.dicom import files
 
 from sinfonietta.dicom import child, isolation, wire
 from sinfonietta.dicom.elements import Limits
 from sinfonietta.dicom.isolation import Sandbox
 from sinfonietta.dicom.parse import parse
 from sinfonietta.dicom.render import RenderOptions
-from tests.unit.dicom import files
 
 CT = files.sample("CT_small.dcm")
 
@@ -159,7 +159,7 @@ def test_a_forked_process_has_children_of_its_own(own: Sandbox) -> None:
             right = own.parse(CT) is not None and own._idle[0].process.pid != ours
             own.close()
             os._exit(0 if right else 1)
-        except BaseException:
+        finally:
             os._exit(2)
     assert os.waitpid(child_pid, 0)[1] == 0
     assert own.parse(CT) is not None

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.uid import ImplicitVRLittleEndian
+from tests.unit.dicom import files
 
 from sinfonietta.dicom.elements import Limits
 from sinfonietta.dicom.parse import Header, parse
-from tests.unit.dicom import files
 
 
 def _header(path: Path, content: bytes, limits: Limits | None = None) -> Header:

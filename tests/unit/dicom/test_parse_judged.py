@@ -12,10 +12,10 @@ import pytest
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian
+from tests.unit.dicom.files import DATA, sample, shipped
 
 from sinfonietta.dicom.parse import Header, open_dataset, parse
 from sinfonietta.dicom.source import Source
-from tests.unit.dicom.files import DATA, sample, shipped
 
 FILES = shipped()
 INCOMPLETE = {
