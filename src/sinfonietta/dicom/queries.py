@@ -13,7 +13,8 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import orjson
-from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
+from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum, Window
+from django.db.models.functions import RowNumber
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.common.errors import NotFound
@@ -236,7 +237,22 @@ def containers(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str
 def of_file(*, actor: Actor, node: Node) -> DicomInstance | None:
     """What is known of a file's current version, also of one that DICOMweb does not show; None if it is not DICOM."""
     access.find(actor, node.uid)
-    return DicomInstance.objects.filter(node=node, version_id=node.current_id).select_related("header").first()
+    return DicomInstance.objects.filter(node=node, version_id=node.current_id or 0).select_related("header").first()
+
+
+def stack(*, actor: Actor, root: Node, keys: Mapping[str, str]) -> list[tuple[UUID, int]]:
+    """The files of a series in the order of instance numbers, each with its number of frames."""
+    return list(_chosen(actor, root, keys).values_list("node__uid", "frames"))
+
+
+def middles(*, actor: Actor, root: Node | None, study: str) -> dict[str, UUID]:
+    """Of each series of a study the file in its middle that has pixels: a picture that tells what it is."""
+    drawn = _chosen(actor, root, {"0020000D": study}).filter(frames__gt=0)
+    numbered = drawn.annotate(
+        position=Window(RowNumber(), partition_by="series_uid", order_by=["instance_number", "sop_uid"]),
+        total=Window(Count("version_id"), partition_by="series_uid"),
+    )
+    return dict(numbered.filter(position=F("total") / 2 + 1).values_list("series_uid", "node__uid"))
 
 
 def identities(node_ids: Sequence[int]) -> dict[int, dict[str, str]]:

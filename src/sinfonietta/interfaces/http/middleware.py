@@ -72,7 +72,8 @@ class Doorkeeper:
         try:
             authentication.actor_of(request)
         except NotSignedIn as problem:
-            return _to_sign_in(request) if wants_page(request) else problem_response(problem, request)
+            is_page = wants_page(request) or "HX-Request" in request.headers
+            return _to_sign_in(request) if is_page else problem_response(problem, request)
         except Problem as problem:
             return problem_response(problem, request)
         return None

@@ -36,10 +36,10 @@ def problem_response(problem: Problem, request: HttpRequest | None = None) -> Ht
 
 
 def wants_page(request: HttpRequest) -> bool:
-    """Whether a person in a browser waits for the answer."""
-    if request.path_info.startswith(PROGRAM_DOORS):
+    """Whether a browser waits for a page; a module of ours (htmx) takes the problem as JSON and says it."""
+    if request.path_info.startswith(PROGRAM_DOORS) or "HX-Request" in request.headers:
         return False
-    return "text/html" in request.headers.get("Accept", "") or "HX-Request" in request.headers
+    return "text/html" in request.headers.get("Accept", "")
 
 
 def _challenge(request: HttpRequest | None) -> str:
