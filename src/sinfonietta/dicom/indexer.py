@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import F, QuerySet
 
@@ -27,7 +27,7 @@ class DicomIndexer:
     def filed(self, node: Node, version: Version, facts: Mapping[str, object]) -> None:
         """The file has a new current version, or its version a new state."""
         _leave(DicomInstance.objects.filter(node=node))
-        same = facts.get("same as")
+        same = cast("int | None", facts.get("same as"))
         header = facts.get("dicom")
         instance: DicomInstance | None
         if same == version.id:
@@ -193,7 +193,7 @@ def _settle(series_id: int, uids: set[str]) -> None:
     wanted: dict[str, list[int]] = defaultdict(list)
     for group in twins.values():
         differ = len({blob for _, blob, _ in group}) > 1
-        state = Version.State.CONFLICT if differ else Version.State.READY
+        state = str(Version.State.CONFLICT if differ else Version.State.READY)
         wanted[state] += [version for version, _, now in group if now != state]
-    for state, versions in wanted.items():
-        Version.objects.filter(id__in=versions).update(state=state)
+    for becomes, versions in wanted.items():
+        Version.objects.filter(id__in=versions).update(state=becomes)

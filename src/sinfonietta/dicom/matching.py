@@ -42,18 +42,18 @@ SERIES_KEYS = frozenset({"0020000E", "00080060", "0008103E", "00180015", "000800
 INSTANCE_KEYS = frozenset({"00080018", "00080016", "00200013"})
 
 
-class DicomLike(Lookup):  # type: ignore[type-arg] - not subscriptable at run time
+class DicomLike(Lookup):
     """``*`` and ``?`` as DICOM means them, case-sensitive, able to use an index for a fixed beginning."""
 
     lookup_name = "dicom_like"
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[str | int, ...]]:
         left, params = self.process_lhs(compiler, connection)
         pattern = str(self.rhs)
         if connection.vendor == "sqlite":
-            return f"{left} GLOB %s", [*params, pattern.replace("[", "[[]")]
+            return f"{left} GLOB %s", (*params, pattern.replace("[", "[[]"))
         escaped = re.sub(r"([\\%_])", r"\\\1", pattern).replace("*", "%").replace("?", "_")
-        return f"{left} LIKE %s", [*params, escaped]
+        return f"{left} LIKE %s", (*params, escaped)
 
 
 CharField.register_lookup(DicomLike)

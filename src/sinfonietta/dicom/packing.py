@@ -22,12 +22,12 @@ def pack_dataset(dataset: dict[str, Any]) -> bytes:
     return zlib.compress(orjson.dumps(dataset), LEVEL)
 
 
-def dataset_text(packed: bytes) -> bytes:
+def dataset_text(packed: bytes | memoryview) -> bytes:
     """The JSON text of a packed dataset."""
     return zlib.decompress(packed)
 
 
-def dataset_of(packed: bytes) -> dict[str, Any]:
+def dataset_of(packed: bytes | memoryview) -> dict[str, Any]:
     """A packed dataset as an object."""
     found: dict[str, Any] = orjson.loads(zlib.decompress(packed))
     return found
@@ -39,7 +39,7 @@ def pack_places(header: Header) -> bytes:
     return zlib.compress(orjson.dumps(rest), LEVEL)
 
 
-def header_of(places: bytes, dataset: bytes | None = None) -> Header:
+def header_of(places: bytes | memoryview, dataset: bytes | memoryview | None = None) -> Header:
     """The header as the parser gave it; without its dataset where none is given."""
     found = orjson.loads(zlib.decompress(places))
     bulk = {uri: (offset, length, vr) for uri, (offset, length, vr) in found["bulk"].items()}

@@ -183,7 +183,7 @@ class Filing:
             return False
 
     def _free(self, parent: Node, name: str, uid: str) -> str:
-        """The name, with the end of the UID where it is taken by something else, or meant for another in this request."""
+        """The name, with the end of the UID where it is taken, or meant for another in this request."""
         meant = {(at, folders[0]) for pair, (at, folders) in self._places.items() if folders and uid not in pair}
         taken = (parent.uid, name) in meant or Node.objects.filter(parent=parent, name=name, trash=None).exists()
         return f"{name} {uid[-12:]}" if taken else name

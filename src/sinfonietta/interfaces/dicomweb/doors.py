@@ -54,9 +54,9 @@ def absolute(dataset: bytes, instance_url: str) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _collection(id: int) -> UUID | None:
+def _collection(node_id: int) -> UUID | None:
     """The uid of a collection; both are never given to another."""
-    return Node.objects.filter(id=id).values_list("uid", flat=True).first()
+    return Node.objects.filter(id=node_id).values_list("uid", flat=True).first()
 
 
 def door(*methods: str) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:

@@ -60,7 +60,7 @@ class Accepted:
 
 
 def accepted(request: HttpRequest) -> list[Accepted]:
-    """What the client accepts, the best first; the query parameter ``accept`` goes before the header (PS3.18 8.3.3.1)."""
+    """What the client accepts, the best first; the parameter ``accept`` goes before the header (PS3.18 8.3.3.1)."""
     header = request.GET.get("accept") or request.headers.get("Accept", "*/*")
     found: list[tuple[float, int, Accepted]] = []
     pos = 0

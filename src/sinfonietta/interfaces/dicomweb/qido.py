@@ -185,12 +185,12 @@ def _uid(uid: str) -> str:
     return f'{{"vr":"UI","Value":[{orjson.dumps(uid).decode()}]}}'
 
 
-def _datasets(rows: Sequence[DicomInstance]) -> dict[int, bytes]:
+def _datasets(rows: Sequence[DicomInstance]) -> dict[int, bytes | memoryview]:
     ids = [row.version_id for row in rows]
     return dict(DicomHeader.objects.filter(instance_id__in=ids).values_list("instance_id", "dataset"))
 
 
-def _wanted(packed: bytes, query: Asked) -> str:
+def _wanted(packed: bytes | memoryview, query: Asked) -> str:
     """The members that were asked for, beside the usual ones."""
     usual = {*INSTANCE_TAGS, *SERIES_TAGS, *STUDY_TAGS} | query.fields
     chosen: dict[str, Any] = {

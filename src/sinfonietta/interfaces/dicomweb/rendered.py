@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Literal
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -23,7 +24,8 @@ ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 DOCUMENT = "bulk/00420011"
 THUMBNAIL = (200, 200)
 BIGGEST = 16384
-FUNCTIONS = {"": "", "linear": "LINEAR", "linear-exact": "LINEAR_EXACT", "sigmoid": "SIGMOID"}
+Function = Literal["", "LINEAR", "LINEAR_EXACT", "SIGMOID"]
+FUNCTIONS: dict[str, Function] = {"": "", "linear": "LINEAR", "linear-exact": "LINEAR_EXACT", "sigmoid": "SIGMOID"}
 PARAMETERS = {"window", "viewport", "quality", "accept", "annotation", "iccprofile"}
 
 
@@ -57,7 +59,8 @@ def _options(call: Call) -> RenderOptions:
         raise BadRequest(f"“{min(unknown)[:64]}” is no parameter of a rendered image.")
     options = RenderOptions()
     if "window" in given:
-        options = replace(options, **_window(given["window"]))
+        center, width, function = _window(given["window"])
+        options = replace(options, window=(center, width), function=function)
     if "viewport" in given:
         options = replace(options, max_size=_viewport(given["viewport"]))
     if "quality" in given:
@@ -67,14 +70,14 @@ def _options(call: Call) -> RenderOptions:
     return options
 
 
-def _window(asked: str) -> dict[str, object]:
+def _window(asked: str) -> tuple[float, float, Function]:
     center, width, function = (*asked.split(","), "", "", "")[:3]
     number = r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,2})?"
     if not (re.fullmatch(number, center) and re.fullmatch(number, width)) or function.lower() not in FUNCTIONS:
         raise BadRequest("window is “center,width” or “center,width,function”.")
     if float(width) <= 0:
         raise BadRequest("The width of a window is greater than 0.")
-    return {"window": (float(center), float(width)), "function": FUNCTIONS[function.lower()]}
+    return float(center), float(width), FUNCTIONS[function.lower()]
 
 
 def _viewport(asked: str) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import orjson
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
-from sinfonietta.common.errors import TooLarge
+from sinfonietta.common.errors import NotFound, TooLarge
 from sinfonietta.dicom.errors import BadRequest, UnsupportedMediaType
 from sinfonietta.dicom.services import Filing, Stored
 from sinfonietta.ingest.services import receive, staging
@@ -40,7 +40,9 @@ def study(call: Call, study: str) -> HttpResponseBase:
 def _store(call: Call, study: str = "") -> HttpResponse:
     content_type = media.require_json(call.request)
     boundary = _boundary(call)
-    target = call.root.uid if call.root else library.home(actor=call.actor).uid
+    target = call.root.uid if call.root else library.home(actor=call.actor)
+    if target is None:
+        raise NotFound("The account has no home to store in; name a collection or folder.")
     filing = Filing(actor=call.actor, target=target, study=study)
     stream, length = body_of(call.request)
     with long_stream(length), ExitStack() as stack:
@@ -57,7 +59,10 @@ def _store(call: Call, study: str = "") -> HttpResponse:
 
 
 def _boundary(call: Call) -> bytes | None:
-    """The boundary of the body; None where it is one instance without parts. Raises UnsupportedMediaType, BadRequest."""
+    """The boundary of the body; None where it is one instance without parts.
+
+    Raises UnsupportedMediaType, BadRequest.
+    """
     header = Message()
     header["Content-Type"] = call.request.headers.get("Content-Type", "")
     kind = header.get_content_type()
