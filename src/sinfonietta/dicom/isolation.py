@@ -256,24 +256,9 @@ def pool() -> Sandbox:
         return _pool
 
 
-def parse(path: Path) -> Header | None:
-    """``Sandbox.parse`` in the pool of this process."""
-    return pool().parse(path)
-
-
 def render(path: Path, frame: int = 0, options: RenderOptions | None = None) -> bytes:
     """``Sandbox.render`` in the pool of this process."""
     return pool().render(path, frame, options)
-
-
-def decode_frame(path: Path, frame: int = 0) -> DecodedFrame:
-    """``Sandbox.decode_frame`` in the pool of this process."""
-    return pool().decode_frame(path, frame)
-
-
-def bulk(path: Path, uri: str) -> bytes:
-    """``Sandbox.bulk`` in the pool of this process."""
-    return pool().bulk(path, uri)
 
 
 def _forked() -> None:
