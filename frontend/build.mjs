@@ -4,7 +4,8 @@
 //   node build.mjs --watch   again after every change
 //
 // src/app.js and src/app.css are the entries; everything else is imported by them.
-import { rmSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
 
@@ -31,4 +32,8 @@ if (process.argv.includes('--watch')) {
   await context.watch();
 } else {
   await esbuild.build(options);
+  // The server sends these to browsers that take gzip, which all do.
+  for (const name of readdirSync(outdir).filter(name => /\.(js|css)$/.test(name))) {
+    writeFileSync(`${outdir}/${name}.gz`, gzipSync(readFileSync(`${outdir}/${name}`), { level: 9 }));
+  }
 }

@@ -1,7 +1,10 @@
 // Everything that a page of the portal runs.
 import 'bootstrap';
 import htmx from 'htmx.org';
-import * as tus from 'tus-js-client';
+import './dialogs.js';
+import './selection.js';
+import './sharing.js';
+import './stack.js';
+import './uploads.js';
 
 window.htmx = htmx;
-window.tus = tus;

@@ -1,0 +1,27 @@
+// A sentence at the bottom of the page, also for screen readers (the container is a live region).
+import { Toast } from 'bootstrap';
+
+export function toast(sentence, { problem = false } = {}) {
+  const element = document.createElement('div');
+  element.className = `toast align-items-center text-bg-${problem ? 'danger' : 'dark'} border-0`;
+  element.innerHTML = '<div class="d-flex"><div class="toast-body"></div>' +
+    '<button type="button" class="btn-close btn-close-white me-2 m-auto" data-bs-dismiss="toast" aria-label="Close"></button></div>';
+  element.querySelector('.toast-body').textContent = sentence;
+  document.getElementById('toasts').append(element);
+  element.addEventListener('hidden.bs.toast', () => element.remove());
+  new Toast(element, { delay: problem ? 9000 : 4000 }).show();
+}
+
+// What the server says of a problem: RFC 9457.
+export function problemOf(text, fallback = 'The server could not be reached; try again.') {
+  try {
+    const problem = JSON.parse(text);
+    return problem.detail || problem.title || fallback;
+  } catch {
+    return fallback;
+  }
+}
+
+document.addEventListener('toast', event => toast(event.detail.value));
+document.addEventListener('htmx:responseError', event => toast(problemOf(event.detail.xhr.responseText), { problem: true }));
+document.addEventListener('htmx:sendError', () => toast('The server could not be reached; try again.', { problem: true }));
