@@ -36,7 +36,7 @@ class Refused(Exception):
 
 
 def _parse(path: str, limits: dict[str, int]) -> Answer:
-    header = _header(path, _stamp(path), **limits)
+    header = parse(Path(path), limits=Limits(**limits))
     return {"header": None if header is None else {f.name: getattr(header, f.name) for f in fields(header)}}, b""
 
 

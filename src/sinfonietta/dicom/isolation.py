@@ -197,16 +197,36 @@ class Sandbox:
         if not self._free.acquire(timeout=timeout_s):
             raise Busy("Too many files are being processed at the moment.")
         try:
-            child = self._take()
-            found = self._ask(child, question, timeout_s)
-            with self._lock:
-                self._idle.append(child)
+            return self._serve(question, timeout_s)
         finally:
             self._free.release()
-        head = found[0]
-        if "error" in head:
-            raise _ERRORS.get(head["error"], Crashed)(str(head.get("reason", "")))
+
+    def _serve(self, question: dict[str, Any], timeout_s: float, *, by_a_new_child: bool = False) -> wire.Message:
+        """Asks a child; where one fails that has seen other files, a new one is asked, for the fault may be theirs."""
+        child = None if by_a_new_child else self._take()
+        is_new = child is None
+        child = child or _Child(self._memory_bytes, self._idle_s)
+        try:
+            found = self._ask(child, question, timeout_s)
+            head = found[0]
+            if "error" in head:
+                raise _ERRORS.get(head["error"], Crashed)(str(head.get("reason", "")))
+        except (Crashed, TooBig):
+            child.end()
+            if is_new:
+                raise
+            return self._serve(question, timeout_s, by_a_new_child=True)
+        except TimedOut:
+            raise
+        except IsolationError:
+            self._keep(child)
+            raise
+        self._keep(child)
         return found
+
+    def _keep(self, child: _Child) -> None:
+        with self._lock:
+            self._idle.append(child)
 
     def _ask(self, child: _Child, question: dict[str, Any], timeout_s: float) -> wire.Message:
         try:
@@ -221,8 +241,8 @@ class Sandbox:
             child.end()
             raise
 
-    def _take(self) -> _Child:
-        """The child used last, so that the others may grow old and end; or a new one."""
+    def _take(self) -> _Child | None:
+        """The idle child used last, so that the others may grow old and end."""
         old = []
         with self._lock:
             freshest = time.monotonic() - max(self._idle_s - IDLE_MARGIN_S, 0)
@@ -231,7 +251,7 @@ class Sandbox:
             child = self._idle.pop() if self._idle else None
         for each in old:
             each.end()
-        return child or _Child(self._memory_bytes, self._idle_s)
+        return child
 
 
 _pool: Sandbox | None = None

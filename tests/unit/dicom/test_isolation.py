@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.unit.dicom import files
 
 from sinfonietta.dicom import child, isolation, wire
@@ -65,6 +67,7 @@ def test_frames_as_native_pixels(sandbox: Sandbox) -> None:
 
 
 def test_killed_in_the_middle_of_a_call(own: Sandbox) -> None:
+    """The call is made again by a new child; should that die too, it is the file's fault."""
     own.parse(CT)
     victim = own._idle[0].process.pid
     os.kill(victim, signal.SIGSTOP)  # so that the call cannot end before the child does
@@ -72,10 +75,14 @@ def test_killed_in_the_middle_of_a_call(own: Sandbox) -> None:
         waiting = pool.submit(own.parse, CT)
         _until_asked(own)
         os.kill(victim, signal.SIGKILL)
-        with pytest.raises(isolation.Crashed, match="died over it"):
-            waiting.result(20)
-    assert own.parse(CT) is not None
+        assert waiting.result(20) == parse(CT)
     assert own._idle[0].process.pid != victim
+
+
+def test_every_child_dies() -> None:
+    deadly = Sandbox(size=1, idle_s=0)  # each child ends before it reads a question
+    with pytest.raises(isolation.Crashed, match="died over it"):
+        deadly.parse(CT)
 
 
 def _until_asked(sandbox: Sandbox) -> None:
@@ -117,6 +124,7 @@ def test_more_memory_than_a_file_may_take(tmp_path: Path) -> None:
     try:
         with pytest.raises((isolation.TooBig, isolation.Crashed)):
             small.render(tmp_path / "file")
+        assert not small._idle
         assert small.parse(CT) is not None
     finally:
         small.close()
@@ -230,3 +238,31 @@ def test_an_oversized_message_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(wire, "MAX_BODY_BYTES", 10)
         with pytest.raises(wire.Oversized):
             wire.send(ours, {}, bytes(11))
+
+
+SEEDS = {
+    name: files.sample(f"{name}.dcm").read_bytes()
+    for name in (
+        "MR_small_RLE MR_small_jp2klossless MR_small_jpeg_ls_lossless JPGExtended SC_rgb_jpeg_dcmtk SC_rgb_rle_2frame "
+        "image_dfl"
+    ).split()
+}
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.sampled_from(sorted(SEEDS)),
+    flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8),
+)
+def test_damaged_images_are_drawn_or_refused(
+    sandbox: Sandbox, tmp_path: Path, seed: str, flips: list[tuple[float, int]]
+) -> None:
+    content = bytearray(SEEDS[seed])
+    for at, byte in flips:
+        content[int(at * len(content))] = byte
+    (tmp_path / "file").write_bytes(content)
+    try:
+        picture = sandbox.render(tmp_path / "file")
+    except isolation.IsolationError:
+        return
+    assert picture.startswith(b"\x89PNG")
