@@ -31,7 +31,7 @@ def decode_cursor(cursor: str, length: int) -> list[str | int | None]:
     """The sort key in a cursor of ours; Invalid if it is not one of ``length`` parts."""
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error) as error:
+    except (ValueError, binascii.Error, RecursionError) as error:
         raise Invalid("The cursor is not one of ours.", errors={"cursor": ["not valid"]}) from error
     if not isinstance(key, list) or len(key) != length:
         raise Invalid("The cursor is not one of ours.", errors={"cursor": ["not valid"]})

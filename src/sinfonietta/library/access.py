@@ -6,8 +6,11 @@ that one condition serves every read: the node's ACL is among those that name on
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.expressions import Combinable
 
@@ -18,7 +21,7 @@ from sinfonietta.library.models import AclEntry, Level, Node
 LEVEL_NAMES = {Level.READ: "read", Level.WRITE: "write", Level.MANAGE: "manage"}
 
 
-def acls(actor: Actor, level: Level = Level.READ) -> QuerySet[AclEntry, dict[str, int]]:
+def acls(actor: Actor, level: Level = Level.READ) -> QuerySet[AclEntry, Any]:
     """Ids of the ACLs that give the actor at least that level, as a subquery."""
     entries = AclEntry.objects.filter(principal__in=actor.principals)
     return (entries.filter(level__gte=level) if level > Level.READ else entries).values("acl_id")
@@ -36,12 +39,12 @@ def readable(actor: Actor, level: Level = Level.READ) -> QuerySet[Node]:
     return Node.objects.filter(within(actor, level), trash=None)
 
 
-def highest(actor: Actor) -> Combinable:
-    """An annotation: the actor's level on each node, before the credential's scope is applied."""
+def highest(actor: Actor) -> dict[str, Combinable]:
+    """An annotation, ``highest``: the actor's level on each node, before the credential's scope is applied."""
     if actor.is_system:
-        return Value(int(Level.MANAGE))
+        return {"highest": Value(int(Level.MANAGE))}
     entries = AclEntry.objects.filter(acl_id=OuterRef("acl_id"), principal__in=actor.principals)
-    return Subquery(entries.values("acl_id").annotate(highest=Max("level")).values("highest"))
+    return {"highest": Subquery(entries.values("acl_id").annotate(most=Max("level")).values("most"))}
 
 
 def capped(actor: Actor, level: int) -> Level:
@@ -52,7 +55,7 @@ def capped(actor: Actor, level: int) -> Level:
 def find(actor: Actor, uid: UUID, *, trashed: bool = False) -> Node:
     """The node, with ``level`` on it. Raises NotFound when it is absent or not the actor's to see."""
     nodes = Node.objects.filter(within(actor), uid=uid, trash__isnull=not trashed)
-    node = nodes.select_related("parent", "current__blob", "collection").annotate(highest=highest(actor)).first()
+    node = nodes.select_related("parent", "current__blob", "collection").annotate(**highest(actor)).first()
     if node is None:
         raise NotFound("There is nothing of that id, or it is not yours to see.")
     node.level = capped(actor, node.highest)
@@ -76,17 +79,32 @@ def require(actor: Actor, uid: UUID, level: Level = Level.READ) -> Node:
 def locked(actor: Actor, uid: UUID, level: Level, *others: UUID, trashed: bool = False) -> Node:
     """As ``require``, with the collections of the node and of ``others`` locked until the transaction ends.
 
-    All writes to a collection are in a row behind this lock (PostgreSQL; SQLite has one writer anyhow), so that what was
-    checked still holds when it is written. Locks are taken in the order of ids: no deadlock.
+    All writes to a collection are in a row behind this lock (PostgreSQL; SQLite has one writer anyhow), so that what
+    was checked still holds when it is written. Locks are taken in the order of ids: no deadlock.
     """
+    while True:
+        wanted = _collections(actor, uid, others, trashed)
+        before = transaction.savepoint()
+        lock_collections(wanted)
+        if _collections(actor, uid, others, trashed) <= wanted:
+            transaction.savepoint_commit(before)
+            return demand(actor, find(actor, uid, trashed=trashed), level)
+        transaction.savepoint_rollback(before)  # moved to another collection meanwhile; this gives the locks back
+
+
+def _collections(actor: Actor, uid: UUID, others: Sequence[UUID], trashed: bool) -> set[int]:
     nodes = [find(actor, uid, trashed=trashed), *(find(actor, other) for other in others)]
-    lock_collections({node.collection_id for node in nodes})
-    return demand(actor, find(actor, uid, trashed=trashed), level)
+    return {node.collection_id for node in nodes}
 
 
 def lock_collections(ids: set[int]) -> None:
     """Lock collections until the transaction ends."""
     list(Node.objects.filter(id__in=ids).order_by("id").select_for_update(no_key=True).values_list("id"))
+
+
+def reaches_all(actor: Actor, nodes: Q, level: Level) -> bool:
+    """Whether the actor has that level at each of the nodes, those in the trash and those they cannot see included."""
+    return actor.is_system or not Node.objects.filter(nodes).exclude(within(actor, level)).exists()
 
 
 def abilities(actor: Actor, node: Node) -> dict[str, bool]:

@@ -33,10 +33,13 @@ class Level(models.IntegerChoices):
 
 
 class Acl(models.Model):
-    """Who may what, for ``node`` and all below that have no ACL of their own."""
+    """Who may what, for ``node`` and all below that have no ACL of their own.
+
+    It outlives its node, so that those who could read that one still learn from the feed that it is gone.
+    """
 
     id = models.BigAutoField(primary_key=True)
-    node = models.OneToOneField("Node", null=True, on_delete=models.CASCADE, related_name="own_acl")
+    node = models.OneToOneField("Node", null=True, on_delete=models.SET_NULL, related_name="own_acl")
 
 
 class AclEntry(models.Model):
@@ -173,6 +176,7 @@ class Trash(models.Model):
     trashed_at = models.DateTimeField()
     trashed_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
     purge_after = models.DateTimeField(db_index=True)
+    restorable = models.BooleanField(default=True, help_text="No: being deleted, or a copy in the making")
 
 
 class Metadata(models.Model):

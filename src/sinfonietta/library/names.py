@@ -32,6 +32,11 @@ def _problem(name: str) -> str:
     return ""
 
 
+def encodable(text: str) -> bool:
+    """Whether a database can keep or look for a text: no NUL, no half of a surrogate pair."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def numbered(name: str, number: int) -> str:
     """``scan (2).dcm`` for ``scan.dcm``: the name of another thing beside one of that name."""
     stem, dot, ending = name.rpartition(".")

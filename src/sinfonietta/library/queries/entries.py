@@ -46,7 +46,7 @@ class Entry:
 
 def seen_by(actor: Actor, nodes: QuerySet[Node]) -> QuerySet[Node]:
     """The same nodes, with all that an entry needs, in one query."""
-    return nodes.select_related("current__blob", "collection").annotate(highest=access.highest(actor))
+    return nodes.select_related("current__blob", "collection").annotate(**access.highest(actor))
 
 
 def entries(actor: Actor, nodes: Sequence[Node]) -> list[Entry]:
@@ -57,17 +57,17 @@ def entries(actor: Actor, nodes: Sequence[Node]) -> list[Entry]:
 
 def visible_ancestors(actor: Actor, nodes: Sequence[Node]) -> dict[int, Node]:
     """The ancestors of the nodes that the actor may read, by primary key."""
-    wanted = {id for node in nodes for id in node.ancestor_ids}
+    wanted = {above for node in nodes for above in node.ancestor_ids}
     return access.readable(actor).in_bulk(wanted) if wanted else {}
 
 
 def trail(node: Node, known: dict[int, Node]) -> list[Node]:
     """The ancestors from the topmost that is readable without a gap, down to the parent."""
     found: list[Node] = []
-    for id in reversed(node.ancestor_ids):
-        if id not in known:
+    for above in reversed(node.ancestor_ids):
+        if above not in known:
             break
-        found.insert(0, known[id])
+        found.insert(0, known[above])
     return found
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs.models import Blob
 from sinfonietta.common.errors import Forbidden, NotFound
@@ -91,9 +93,9 @@ def _rows(actor: Actor, root: Node) -> Iterator[ManifestRow]:
         )
 
 
-def _paths(root: Node, containers: object) -> dict[int | None, str]:
+def _paths(root: Node, containers: QuerySet[Node]) -> dict[int | None, str]:
     """The path of each readable container, with a slash at its end."""
     found: dict[int | None, str] = {root.id: ""}
-    for id, parent_id, name, uid in containers.values_list("id", "parent_id", "name", "uid"):  # type: ignore[attr-defined]
-        found[id] = f"{found[parent_id]}{name}/" if parent_id in found else f"{name} ({str(uid)[:8]})/"
+    for at, parent, name, uid in containers.values_list("id", "parent_id", "name", "uid"):
+        found[at] = f"{found[parent]}{name}/" if parent in found else f"{name} ({str(uid)[:8]})/"
     return found

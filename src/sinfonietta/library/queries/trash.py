@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sinfonietta.accounts.actor import Actor
+from sinfonietta.common.errors import Invalid
 from sinfonietta.common.paging import Page, decode_cursor, encode_cursor
 from sinfonietta.library import access
 from sinfonietta.library.models import Level, Node, Trash
@@ -25,10 +26,15 @@ class TrashEntry:
 def trash(*, actor: Actor, cursor: str | None = None, limit: int = 100) -> Page[TrashEntry]:
     """What the actor may restore (write is needed), newest first."""
     found = (
-        Trash.objects.filter(access.within(actor, Level.WRITE, "node__")).select_related("trashed_by").order_by("-id")
+        Trash.objects.filter(access.within(actor, Level.WRITE, "node__"), restorable=True)
+        .select_related("trashed_by")
+        .order_by("-id")
     )
     if cursor:
-        found = found.filter(id__lt=int(str(decode_cursor(cursor, 1)[0])))
+        last = decode_cursor(cursor, 1)[0]
+        if not isinstance(last, int):
+            raise Invalid("The cursor is not one of this list.", errors={"cursor": ["not valid"]})
+        found = found.filter(id__lt=last)
     rows = list(found[: limit + 1])
     nodes = {
         node.id: node for node in seen_by(actor, Node.objects.filter(id__in=[row.node_id for row in rows[:limit]]))

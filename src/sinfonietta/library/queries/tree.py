@@ -13,6 +13,7 @@ from sinfonietta.common.errors import NotFound
 from sinfonietta.common.paging import Page
 from sinfonietta.library import access
 from sinfonietta.library.models import AclEntry, Collection, Node
+from sinfonietta.library.names import encodable
 from sinfonietta.library.queries import listing
 from sinfonietta.library.queries.entries import Entry, entries, seen_by, trail, visible_ancestors
 
@@ -33,6 +34,8 @@ def node_at(*, actor: Actor, path: str) -> Entry:
 
     Collections may share a name: where several nodes have the path, the oldest is meant. Raises NotFound.
     """
+    if not encodable(path):
+        raise NotFound("There is nothing at that path, or it is not yours to see.")
     first, *rest = [unicodedata.normalize("NFC", part) for part in path.split("/") if part] or [""]
     found = list(tops(actor).filter(name=first).values_list("id", flat=True))
     for name in rest:
@@ -86,6 +89,8 @@ def _children(actor: Actor, parent: Node, kind: str | None) -> QuerySet[Node]:
 
 
 def _named(nodes: QuerySet[Node], name: str) -> QuerySet[Node]:
+    if not encodable(name):
+        return nodes.none()
     return nodes.filter(name__icontains=unicodedata.normalize("NFC", name)) if name else nodes
 
 

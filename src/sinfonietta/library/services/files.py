@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,10 +15,11 @@ from sinfonietta.library import access
 from sinfonietta.library.changes import record, writing
 from sinfonietta.library.hooks import indexers
 from sinfonietta.library.models import Change, Level, Metadata, Node, Version
+from sinfonietta.library.names import clean_name, encodable
 from sinfonietta.library.services import events, usage
 from sinfonietta.library.services.tree import insert, name_taken
 
-KEY_LENGTH, TEXT_LENGTH, MOST_KEYS, MOST_ITEMS = 100, 10_000, 500, 1000
+KEY_LENGTH, TEXT_LENGTH, MOST_KEYS, MOST_ITEMS, LARGEST = 100, 10_000, 500, 1000, 10**308
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ def file_version(
     The same content again under the same name changes nothing. Raises Conflict when the name belongs to a container,
     PreconditionFailed, OutOfStorage, Invalid.
     """
+    name = clean_name(name)
     node = Node.objects.select_related("current__blob").filter(parent=parent, name=name, trash=None).first()
     _check(node, if_none_match, if_match)
     if node is None:
@@ -111,7 +112,7 @@ def _add_version(
 
 
 def restore_version(*, actor: Actor, uid: UUID, number: int) -> Version:
-    """Make an old version the current one, as a new version with its bytes. Raises NotFound, Forbidden, OutOfStorage."""
+    """Make an old version current again, as a new one with its bytes. Raises NotFound, Forbidden, OutOfStorage."""
     with writing():
         node = access.locked(actor, uid, Level.WRITE)
         old = Version.objects.filter(node=node, number=number).select_related("blob").first()
@@ -175,9 +176,9 @@ def _wrong_one(value: object) -> str:
     if isinstance(value, bool):
         return ""
     if isinstance(value, int | float):
-        return "" if math.isfinite(value) and abs(value) < 1e308 else "A number must be finite."
+        return "" if abs(value) <= LARGEST else "A number must be finite, and at most 1e308."
     if isinstance(value, str):
-        if "\0" in value:
-            return "A text cannot hold NUL."
+        if not encodable(value):
+            return "A text cannot hold NUL or broken characters."
         return "" if len(value) <= TEXT_LENGTH else f"A text has at most {TEXT_LENGTH} characters."
     return "A value is a text, a number, true or false, an ISO date, or a list of them."

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from sinfonietta.accounts import queries as accounts
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.accounts.models import EVERYONE, User
 from sinfonietta.common.errors import Forbidden, Invalid
 from sinfonietta.library import access
 from sinfonietta.library.changes import record, writing
-from sinfonietta.library.models import Acl, AclEntry, Change, Level, Node, Owner, subtree, with_subtree
+from sinfonietta.library.models import Acl, AclEntry, Change, Level, Node, Owner, with_subtree
+from sinfonietta.library.names import encodable
 from sinfonietta.library.services import events
 
 Grant = tuple[str, str, Level]
@@ -35,7 +38,7 @@ def set_grants(
         if inherit:
             _inherit(node, bool(grants or everyone))
         else:
-            _own(node, _resolve(actor, grants, everyone))
+            _own(node, _resolve(actor, node, grants, everyone))
         record(Change.What.CHANGED, Node.objects.get(id=node.id))
         events.record(actor, "grants.changed", node, inherit=inherit, entries=len(grants), everyone=everyone)
 
@@ -62,16 +65,23 @@ def _own(node: Node, granted: Mapping[int, Level]) -> None:
     AclEntry.objects.bulk_create(
         AclEntry(acl=own, principal_id=principal, level=level, granted=level) for principal, level in granted.items()
     )
-    fold_owners([own.id], node.collection_id)
+    fold_owners(Acl.objects.filter(id=own.id), node.collection_id)
 
 
-def _resolve(actor: Actor, grants: Iterable[Grant], everyone: str | None) -> dict[int, Level]:
-    """Principals by id or name. Raises Invalid naming those that are not there."""
+def _resolve(actor: Actor, node: Node, grants: Iterable[Grant], everyone: str | None) -> dict[int, Level]:
+    """Principals by id or name. Raises Invalid naming those that are not there.
+
+    A closed account is there only for who finds it in the ACL that counts now: it can be kept, not found out.
+    """
+    if everyone not in (None, "read"):
+        raise Invalid("Everyone may read, or has nothing.", errors={"everyone": ["null or read"]})
+    known = set(AclEntry.objects.filter(acl=node.acl_id).values_list("principal_id", flat=True))
     found: dict[int, Level] = {}
     errors: dict[str, list[str]] = {}
     for number, (kind, name, level) in enumerate(grants):
-        principal = accounts.principal_named(actor=actor, kind=kind, name=name)
-        if principal is None:
+        principal = accounts.principal_named(actor=actor, kind=kind, name=name) if encodable(name) else None
+        closed = User.objects.filter(pk=principal, is_active=False) if principal not in known else User.objects.none()
+        if principal is None or closed.exists():
             errors[f"grants.{number}.{kind}"] = [f"There is no {kind} {name!r}."]
         else:
             found[principal] = max(level, found.get(principal, level))
@@ -80,8 +90,10 @@ def _resolve(actor: Actor, grants: Iterable[Grant], everyone: str | None) -> dic
     return found | ({EVERYONE: Level.READ} if everyone else {})
 
 
-def fold_owners(acls: Sequence[int], collection_id: int) -> None:
+def fold_owners(acls: QuerySet[Acl], collection_id: int) -> None:
     """Write the owners of a collection into ACLs: those who are owners no more keep what was granted to them."""
+    if not acls.exists():
+        return
     owners = list(Owner.objects.filter(collection=collection_id).values_list("user_id", flat=True))
     entries = AclEntry.objects.filter(acl__in=acls)
     entries.filter(granted=None).delete()
@@ -89,7 +101,7 @@ def fold_owners(acls: Sequence[int], collection_id: int) -> None:
         entries.filter(granted=level).update(level=level)
     entries.filter(principal__in=owners).update(level=Level.MANAGE)
     AclEntry.objects.bulk_create(
-        [AclEntry(acl_id=acl, principal_id=owner, level=Level.MANAGE) for acl in acls for owner in owners],
+        [AclEntry(acl=acl, principal_id=owner, level=Level.MANAGE) for acl in acls for owner in owners],
         ignore_conflicts=True,
         batch_size=500,
     )
@@ -115,11 +127,6 @@ def set_owners(*, actor: Actor, uid: UUID, users: Sequence[UUID]) -> None:
         Owner.objects.bulk_create(
             [Owner(collection_id=node.id, user=user) for user in found.values()], ignore_conflicts=True
         )
-        fold_owners(list(Acl.objects.filter(node__in=_nodes_with_own(node)).values_list("id", flat=True)), node.id)
+        fold_owners(Acl.objects.filter(node__in=Node.objects.filter(with_subtree(node))), node.id)
         record(Change.What.CHANGED, node)
         events.record(actor, "owners.changed", node, owners=sorted(map(str, found)))
-
-
-def _nodes_with_own(root: Node) -> list[int]:
-    found = Node.objects.filter(subtree(root), own_acl__isnull=False).values_list("id", flat=True)
-    return [root.id, *found]

@@ -16,7 +16,7 @@ from sinfonietta.common.time import now
 from sinfonietta.library import access
 from sinfonietta.library.changes import record, writing
 from sinfonietta.library.models import STEP, Acl, AclEntry, Change, Collection, Level, Node, Owner
-from sinfonietta.library.names import clean_name
+from sinfonietta.library.names import clean_name, encodable
 from sinfonietta.library.services import events
 
 if TYPE_CHECKING:
@@ -24,14 +24,25 @@ if TYPE_CHECKING:
 
 DEEPEST = 100
 """Folders in folders."""
+LONGEST_TEXT = 100_000
 
 
 def insert(actor: Actor, parent: Node, kind: str, name: str) -> Node:
     """A new node below a locked parent. Raises Conflict when the name is taken, Invalid where it cannot be."""
-    name = clean_name(name)
-    _may_hold(parent, kind)
+    node = new_node(actor, parent, kind, clean_name(name))
+    try:
+        with transaction.atomic():
+            node.save(force_insert=True)
+    except IntegrityError as error:
+        raise name_taken(node.name) from error
+    return node
+
+
+def new_node(actor: Actor, parent: Node, kind: str, name: str) -> Node:
+    """A node that is not yet saved, with the rights of its parent. Raises Invalid where it cannot be."""
+    may_hold(parent, kind)
     moment = now()
-    node = Node(
+    return Node(
         kind=kind,
         parent=parent,
         ancestry=parent.below,
@@ -41,12 +52,6 @@ def insert(actor: Actor, parent: Node, kind: str, name: str) -> Node:
         modified=moment,
         created_by_id=None if actor.is_system else actor.user_id,
     )
-    try:
-        with transaction.atomic():
-            node.save(force_insert=True)
-    except IntegrityError as error:
-        raise name_taken(name) from error
-    return node
 
 
 def name_taken(name: str) -> Conflict:
@@ -54,7 +59,8 @@ def name_taken(name: str) -> Conflict:
     return Conflict(f"There is already something named “{name}” here.", errors={"name": ["taken"]})
 
 
-def _may_hold(parent: Node, kind: str) -> None:
+def may_hold(parent: Node, kind: str) -> None:
+    """Whether such a node may be in that container. Raises Invalid."""
     if parent.kind == Node.Kind.FILE:
         raise Invalid("A file cannot hold anything.", errors={"parent": ["is a file"]})
     if parent.kind == Node.Kind.FILESET and kind != Node.Kind.FILE:
@@ -81,6 +87,13 @@ def make_home(user: User) -> None:
         events.record(SYSTEM, "collection.created", node, home=True)
 
 
+def _clean_text(description: str) -> str:
+    if not encodable(description) or len(description) > LONGEST_TEXT:
+        problem = f"A description has at most {LONGEST_TEXT} characters, and no NUL or broken ones."
+        raise Invalid(problem, errors={"description": [problem]})
+    return description
+
+
 def _collection(owner_id: int, name: str, description: str) -> Node:
     acl = Acl.objects.create()
     moment = now()
@@ -94,7 +107,7 @@ def _collection(owner_id: int, name: str, description: str) -> Node:
         created_by_id=owner_id,
     )
     Acl.objects.filter(id=acl.id).update(node=node)
-    Collection.objects.create(node=node, description=description)
+    Collection.objects.create(node=node, description=_clean_text(description))
     Owner.objects.create(collection_id=node.id, user_id=owner_id)
     AclEntry.objects.create(acl=acl, principal_id=owner_id, level=Level.MANAGE)
     record(Change.What.ADDED, node)
@@ -147,7 +160,7 @@ def ensure_folders(*, actor: Actor, parent: Node, parts: Sequence[str], last: st
 
 def _own_step(actor: Actor, found: Node) -> Node:
     """An existing folder with an ACL of its own: whether the actor may write there too."""
-    seen = access.readable(actor).filter(id=found.id).annotate(highest=access.highest(actor)).first()
+    seen = access.readable(actor).filter(id=found.id).annotate(**access.highest(actor)).first()
     if seen is None:
         raise name_taken(found.name)
     seen.level = access.capped(actor, seen.highest)
@@ -200,7 +213,7 @@ def update_collection(
         if name is not None:
             set_place(node, name=clean_name(name))
         changed: dict[str, object] = {} if quota_bytes is ... else {"quota_bytes": quota_bytes}
-        changed |= {} if description is None else {"description": description}
+        changed |= {} if description is None else {"description": _clean_text(description)}
         changed |= {} if deidentification is None else {"deidentification": deidentification}
         if changed:
             Collection.objects.filter(node=node).update(**changed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db.models import F, Q, Sum
 
 from sinfonietta.common.errors import OutOfStorage
@@ -25,3 +27,8 @@ def weight(nodes: Q) -> int:
     """All versions of the nodes, in bytes."""
     found = Version.objects.filter(node__in=Node.objects.filter(nodes)).aggregate(total=Sum("size_bytes"))
     return found["total"] or 0
+
+
+def weight_of(files: Sequence[int]) -> int:
+    """All versions of these files, in bytes."""
+    return Version.objects.filter(node__in=files).aggregate(total=Sum("size_bytes"))["total"] or 0
