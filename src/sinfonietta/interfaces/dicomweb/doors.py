@@ -42,7 +42,7 @@ class Call:
     def audit(self, action: str, node: Node) -> None:
         """Note a read. Reads of one thing within a second are one event, whatever the number of requests."""
         actor = self.actor.at(replace(self.actor.origin, request=""))
-        record_read(actor=actor, action=action, target=node.uid, collection=_collection(node.collection_id))
+        record_read(actor=actor, action=action, target=node.uid, collection=_collection(node.uid, node.collection_id))
 
 
 def absolute(dataset: bytes, instance_url: str) -> bytes:
@@ -54,9 +54,9 @@ def absolute(dataset: bytes, instance_url: str) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _collection(node_id: int) -> UUID | None:
-    """The uid of a collection; both are never given to another."""
-    return Node.objects.filter(id=node_id).values_list("uid", flat=True).first()
+def _collection(_node: UUID, collection_id: int) -> UUID | None:
+    """The uid of the collection that a node lies in; a node that moves has another ``collection_id``."""
+    return Node.objects.filter(id=collection_id).values_list("uid", flat=True).first()
 
 
 def door(*methods: str) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
