@@ -33,7 +33,7 @@ def actor_for_user(user: User, origin: Origin, *, scope: Scope = Scope.ADMIN) ->
 
 def actor_by_uid(uid: UUID | None, scope: Scope, origin: Origin) -> Actor:
     """The account of that id as an actor, for work it asked for. Raises NotFound when it is gone or closed."""
-    user = User.objects.filter(uid=uid, is_active=True).first()
+    user = User.objects.filter(uid=uid, is_active=True).first() if uid else None
     if user is None:
         raise NotFound("The account is gone or closed.")
     return actor_for_user(user, origin, scope=scope)
@@ -79,13 +79,13 @@ def find_principals(*, actor: Actor, text: str, limit: int = 20) -> list[Princip
 def principal_named(*, actor: Actor, kind: str, name: str) -> int | None:
     """The principal of a ``user`` or ``group``, by id or name; None where there is none."""
     model: type[User] | type[Group] = User if kind == "user" else Group
-    found = model.objects.filter(_by_id_or_name(name)).values_list("pk", flat=True)  # type: ignore[attr-defined]
-    return found.first()  # type: ignore[no-any-return]
+    found = model.objects.filter(_by_id_or_name(name)).values_list("pk", flat=True)
+    return found.first()
 
 
 def _by_id_or_name(name: str) -> Q:
     try:
-        return Q(uid=UUID(name)) | Q(name__iexact=name)
+        return Q(uid=UUID(name))  # no name looks like an id, so that none can stand in for another's
     except ValueError:
         return Q(name__iexact=name)
 
@@ -115,13 +115,17 @@ def user(*, actor: Actor, uid: UUID) -> User:
 
 def groups(*, actor: Actor) -> list[Group]:
     """The groups that the actor belongs to; all for administrators."""
-    found = Group.objects.order_by("name")
-    return list(found if actor.is_admin or actor.is_system else found.filter(memberships__user=actor.user_id))
+    return list(_visible_groups(actor).order_by("name"))
+
+
+def _visible_groups(actor: Actor) -> QuerySet[Group]:
+    found = Group.objects.all()
+    return found if actor.is_admin or actor.is_system else found.filter(memberships__user=actor.user_id)
 
 
 def group(*, actor: Actor, uid: UUID) -> Group:
     """One of the groups that the actor sees. Raises NotFound."""
-    found = next((one for one in groups(actor=actor) if one.uid == uid), None)
+    found = _visible_groups(actor).filter(uid=uid).first()
     if found is None:
         raise NotFound("There is no such group, or you do not belong to it.")
     return found

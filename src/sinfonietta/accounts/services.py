@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import unicodedata
 from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
@@ -22,7 +23,10 @@ from sinfonietta.audit import services as audit
 from sinfonietta.common.errors import Conflict, Forbidden, Invalid, NotFound
 from sinfonietta.common.time import now
 
-NAME = re.compile(r"[\w.@+-]{1,150}")
+NAME = re.compile(r"[\w.@+-]{1,150}", re.ASCII)
+"""ASCII: every database folds its case in the same way, and no two names look alike."""
+LONGEST_EMAIL = 254
+LONGEST_DAYS = 36500
 GROUP_NAME = re.compile(r"[^\x00-\x1f\x7f/]{1,150}")
 
 
@@ -42,14 +46,13 @@ def create_user(
     Raises Forbidden for who is not an administrator, Conflict when the name is taken, Invalid.
     """
     queries.require_admin(actor)
-    if not NAME.fullmatch(name):
+    if not NAME.fullmatch(name) or _is_id(name):
         raise Invalid("A sign-in name has letters, digits and . @ + - _ only.", errors={"name": ["not valid"]})
-    if email:
-        _valid(validate_email, email, "email")
+    _valid_email(email)
     with transaction.atomic():
         principal = Principal.objects.create(kind=Principal.Kind.USER)
         user = User(
-            principal=principal, name=name, email=email, full_name=full_name,
+            principal=principal, name=name, email=email, full_name=full_name[:200],
             is_admin=is_admin, is_reviewer=is_reviewer, is_auditor=is_auditor,
         )  # fmt: skip
         _give_password(user, password)
@@ -82,6 +85,13 @@ def _valid(check: object, value: str, field: str) -> None:
         raise Invalid(" ".join(error.messages), errors={field: error.messages}) from error
 
 
+def _valid_email(email: str) -> None:
+    if email:
+        _valid(validate_email, email, "email")
+    if len(email) > LONGEST_EMAIL:
+        raise Invalid("That mail address is too long.", errors={"email": ["too long"]})
+
+
 def set_password(*, actor: Actor, user: User, password: str) -> None:
     """A new password; all sessions of the account end. Raises Forbidden for another's account, Invalid."""
     _own_or_admin(actor, user)
@@ -94,8 +104,7 @@ def set_password(*, actor: Actor, user: User, password: str) -> None:
 def set_profile(*, actor: Actor, user: User, full_name: str, email: str) -> None:
     """The name that others see, and the mail address. Raises Forbidden, Invalid."""
     _own_or_admin(actor, user)
-    if email:
-        _valid(validate_email, email, "email")
+    _valid_email(email)
     with transaction.atomic():
         user.full_name, user.email = full_name[:200], email
         user.save(update_fields=["full_name", "email"])
@@ -125,12 +134,18 @@ def set_roles(*, actor: Actor, user: User, is_admin: bool, is_reviewer: bool, is
     """The site roles of an account. Raises Forbidden, Conflict for the last administrator."""
     queries.require_admin(actor)
     with transaction.atomic():
-        if user.is_admin and not is_admin:
+        if not is_admin:
             _not_last_admin(user)
         user.is_admin, user.is_reviewer, user.is_auditor = is_admin, is_reviewer, is_auditor
         user.save(update_fields=["is_admin", "is_reviewer", "is_auditor"])
-        roles = {"admin": is_admin, "reviewer": is_reviewer, "auditor": is_auditor}
-        audit.record(actor=actor, action="user.roles_changed", target=user.uid, **roles)
+        audit.record(
+            actor=actor,
+            action="user.roles_changed",
+            target=user.uid,
+            admin=is_admin,
+            reviewer=is_reviewer,
+            auditor=is_auditor,
+        )
 
 
 def _not_last_admin(user: User) -> None:
@@ -148,19 +163,21 @@ def _own_or_admin(actor: Actor, user: User) -> None:
 
 
 def create_group(*, actor: Actor, name: str, description: str = "", members: Iterable[User] = ()) -> Group:
-    """A new group. Its maker manages it; made by the system, its first member does. Raises Conflict, Invalid, Forbidden."""
-    if actor.scope == Scope.READ:
-        raise Forbidden("This token may only read.")
-    if not GROUP_NAME.fullmatch(name.strip()):
-        raise Invalid("A group's name has 1 to 150 characters, no “/”.", errors={"name": ["not valid"]})
+    """A new group. Its maker manages it; made by the system, its first member does.
+
+    Raises Conflict, Invalid, Forbidden.
+    """
+    _writes(actor)
+    name = _group_name(name)
+    people = list(members)
     with transaction.atomic():
         principal = Principal.objects.create(kind=Principal.Kind.GROUP)
-        group = Group(principal=principal, name=name.strip(), description=description)
+        group = Group(principal=principal, name=name, description=description)
         _save_new(group, f"There is already a group {name!r}.")
-        people = {user.pk for user in members}
-        managers = {actor.user_id} if not actor.is_system else {user.pk for user in list(members)[:1]}
+        managers = {user.pk for user in people[:1]} if actor.is_system else {actor.user_id}
         Membership.objects.bulk_create(
-            Membership(group=group, user_id=pk, is_manager=pk in managers) for pk in sorted(people | managers)
+            Membership(group=group, user_id=pk, is_manager=pk in managers)
+            for pk in sorted({user.pk for user in people} | managers)
         )
         audit.record(actor=actor, action="group.created", target=group.uid)
     return group
@@ -169,12 +186,11 @@ def create_group(*, actor: Actor, name: str, description: str = "", members: Ite
 def rename_group(*, actor: Actor, group: Group, name: str, description: str) -> None:
     """Another name and description. Raises Forbidden, Conflict, Invalid."""
     _require_manager(actor, group)
-    if not GROUP_NAME.fullmatch(name.strip()):
-        raise Invalid("A group's name has 1 to 150 characters, no “/”.", errors={"name": ["not valid"]})
+    name = _group_name(name)
     with transaction.atomic():
         try:
             with transaction.atomic():
-                Group.objects.filter(pk=group.pk).update(name=name.strip(), description=description)
+                Group.objects.filter(pk=group.pk).update(name=name, description=description)
         except IntegrityError as error:
             raise Conflict(f"There is already a group {name!r}.", errors={"name": ["taken"]}) from error
         audit.record(actor=actor, action="group.changed", target=group.uid)
@@ -201,6 +217,7 @@ def add_member(*, actor: Actor, group: Group, user: User, is_manager: bool = Fal
 
 def remove_member(*, actor: Actor, group: Group, user: User) -> None:
     """Remove a member; one may always leave. Raises Forbidden, NotFound."""
+    _writes(actor)
     if user.pk != actor.user_id:
         _require_manager(actor, group)
     with transaction.atomic():
@@ -209,9 +226,29 @@ def remove_member(*, actor: Actor, group: Group, user: User) -> None:
         audit.record(actor=actor, action="group.member_removed", target=group.uid, user=str(user.uid))
 
 
-def _require_manager(actor: Actor, group: Group) -> None:
+def _group_name(name: str) -> str:
+    name = unicodedata.normalize("NFC", name.strip())
+    if not GROUP_NAME.fullmatch(name) or _is_id(name):
+        raise Invalid("A group's name has 1 to 150 characters, no “/”, and is no id.", errors={"name": ["not valid"]})
+    return name
+
+
+def _is_id(name: str) -> bool:
+    """Whether a name could be taken for the id of somebody else."""
+    try:
+        UUID(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _writes(actor: Actor) -> None:
     if actor.scope == Scope.READ:
         raise Forbidden("This token may only read.")
+
+
+def _require_manager(actor: Actor, group: Group) -> None:
+    _writes(actor)
     if not queries.manages(actor, group):
         raise Forbidden("Only who manages the group, or an administrator, changes it.")
 
@@ -221,6 +258,10 @@ def create_token(
 ) -> tuple[Token, str]:
     """A new token and its secret, which is kept nowhere. Raises Forbidden, Invalid."""
     _own_or_admin(actor, user)
+    if scope not in Token.Scope.values:
+        raise Invalid("The scope is read, write or admin.", errors={"scope": ["not valid"]})
+    if days is not None and not 0 < days <= LONGEST_DAYS:
+        raise Invalid(f"A token expires in 1 to {LONGEST_DAYS} days, or never.", errors={"days": ["not valid"]})
     if not name.strip() or len(name) > 150:
         raise Invalid("Say what the token is for, in at most 150 characters.", errors={"name": ["1 to 150 characters"]})
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
@@ -228,10 +269,10 @@ def create_token(
         token = Token.objects.create(
             user=user,
             name=name.strip(),
-            scope=Token.Scope(scope),
+            scope=scope,
             digest=hashlib.sha256(secret.encode()).hexdigest(),
             hint=secret[:8],
-            expires=now() + timedelta(days=days) if days else None,
+            expires=now() + timedelta(days=days) if days is not None else None,
         )
         audit.record(actor=actor, action="token.created", target=token.uid, scope=scope, user=str(user.uid))
     return token, secret
@@ -239,11 +280,10 @@ def create_token(
 
 def revoke_token(*, actor: Actor, uid: UUID) -> None:
     """End a token at once on every door. Raises NotFound for one that is not the actor's (administrators: any)."""
+    _writes(actor)
     found = Token.objects.filter(uid=uid)
     if not (actor.is_admin or actor.is_system):
         found = found.filter(user=actor.user_id)
-    if actor.scope == Scope.READ:
-        raise Forbidden("This token may only read.")
     with transaction.atomic():
         if not found.delete()[0]:
             raise NotFound("There is no such token.")

@@ -15,13 +15,13 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from sinfonietta.accounts import attempts, queries
-from sinfonietta.accounts.actor import Actor, Origin, Scope
+from sinfonietta.accounts.actor import SYSTEM, Actor, Origin, Scope
 from sinfonietta.accounts.models import Token, User
 from sinfonietta.audit import services as audit
 from sinfonietta.common.errors import NotSignedIn
 from sinfonietta.common.time import now
 
-TOKEN_PREFIX = "sfn_"
+TOKEN_PREFIX = "sfn_"  # noqa: S105 (known to everyone)
 SCOPES = {Token.Scope.READ: Scope.READ, Token.Scope.WRITE: Scope.WRITE, Token.Scope.ADMIN: Scope.ADMIN}
 REMEMBER_S = 60.0
 WRONG = "The name or the password is wrong."
@@ -30,16 +30,16 @@ WRONG = "The name or the password is wrong."
 def check_password(name: str, password: str, *, origin: Origin) -> User:
     """The account with that name and password.
 
-    An unknown name, a closed account and a wrong password take the same time and give the same answer. Raises NotSignedIn,
-    TooManyAttempts.
+    An unknown name, a closed account and a wrong password take the same time and give the same answer.
+    Raises NotSignedIn, TooManyAttempts.
     """
+    name = name.replace("\0", "")  # no account has one in its name, and PostgreSQL knows none
     attempts.check(name, origin.address)
     user = User.objects.filter(name__iexact=name).first()
     right = matches(password, user.password if user else _dummy()) and user is not None and user.is_active
     if not right or user is None:
         attempts.failed(name, origin.address)
-        if user is not None:
-            audit.record(actor=Actor(-1, None, "", (), origin=origin), action="signin.failed", target=user.uid)
+        audit.record(actor=SYSTEM.at(origin), action="signin.failed", target=user.uid if user else None)
         raise NotSignedIn(WRONG)
     attempts.succeeded(name, origin.address)
     return user
@@ -56,12 +56,16 @@ def _dummy() -> str:
 
 
 def check_token(secret: str, *, origin: Origin) -> Token:
-    """The token of that secret, with its user. Raises NotSignedIn, TooManyAttempts."""
-    attempts.check(TOKEN_PREFIX, origin.address)
+    """The token of that secret, with its user.
+
+    Wrong ones are counted for their address, but a right one always holds: one program with an old token does not shut
+    out the others behind the same address, and nobody guesses 256 bits. Raises NotSignedIn, TooManyAttempts.
+    """
     digest = hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
     valid = Q(expires=None) | Q(expires__gt=Now())
     token = Token.objects.select_related("user").filter(valid, digest=digest, user__is_active=True).first()
     if token is None:
+        attempts.check(TOKEN_PREFIX, origin.address)
         attempts.failed(TOKEN_PREFIX, origin.address)
         raise NotSignedIn("The token is not valid, expired or revoked.")
     if token.last_used is None or now() - token.last_used > timedelta(minutes=1):
@@ -85,6 +89,7 @@ def basic(name: str, secret: str, *, origin: Origin) -> Actor:
         if token.user.name.casefold() != name.casefold():
             raise NotSignedIn(WRONG)
         return queries.actor_for_user(token.user, origin, scope=SCOPES[Token.Scope(token.scope)])
+    attempts.check(name, origin.address)
     user = _remembered.get(name, secret) or _remembered.put(check_password(name, secret, origin=origin), secret)
     return queries.actor_for_user(user, origin)
 

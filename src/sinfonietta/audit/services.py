@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -19,7 +18,7 @@ from sinfonietta.common.time import now
 log = structlog.get_logger("sinfonietta.audit")
 FLUSH_S = 1.0
 MOST_WAITING = 20_000
-"""Beyond this the reader who comes next writes the buffer: memory is bounded, and no event is dropped."""
+"""A buffer with so many different reads is written at once: its memory is bounded, and no event is dropped."""
 
 
 class Origin(Protocol):
@@ -46,28 +45,40 @@ def record(
     *, actor: Who, action: str, target: UUID | None = None, collection: UUID | None = None, **detail: object
 ) -> None:
     """Write an event in the caller's transaction. ``detail`` holds ids and numbers, never names or contents."""
-    _event(Read(actor.uid, action, target, collection, actor.origin.door, actor.origin.request, actor.origin.address),
-           now(), detail).save(force_insert=True)  # fmt: skip
+    origin = actor.origin
+    Event.objects.create(
+        at=now(),
+        actor=actor.uid,
+        action=action,
+        target=target,
+        collection=collection,
+        door=origin.door,
+        request=origin.request,
+        address=origin.address,
+        detail=detail,
+    )
 
 
 @dataclass(frozen=True)
 class Read:
-    """A read, without its time: the same one again within the window is counted, not repeated."""
+    """A read, without its time and request: the same one again within the window is counted, not repeated."""
 
     actor: UUID | None
     action: str
     target: UUID | None
     collection: UUID | None
     door: str
-    request: str
     address: str | None
+    detail: tuple[tuple[str, str | int], ...]
 
 
-def _event(read: Read, at: datetime, detail: dict[str, object]) -> Event:
-    return Event(
-        at=at, actor=read.actor, action=read.action, target=read.target, collection=read.collection, door=read.door,
-        request=read.request, address=read.address, detail=detail,
-    )  # fmt: skip
+@dataclass
+class Seen:
+    """How often a read happened in the window, when first, and in which request."""
+
+    at: datetime
+    request: str
+    count: int = 0
 
 
 class Buffer:
@@ -75,45 +86,51 @@ class Buffer:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._reads: Counter[Read] = Counter()
+        self._reads: dict[Read, Seen] = {}
         self._timer: threading.Timer | None = None
 
-    def add(self, read: Read) -> None:
-        """Note a read; the first one of a window starts its clock."""
+    def add(self, read: Read, request: str) -> None:
+        """Note a read; the first one of a window starts its clock, the one that fills the buffer ends it."""
         with self._lock:
-            self._reads[read] += 1
-            full = len(self._reads) >= MOST_WAITING
-            if self._timer is None:
-                self._timer = threading.Timer(FLUSH_S, self._flush_in_thread)
-                self._timer.daemon = True
-                self._timer.start()
-        if full:
-            self.flush()
+            self._reads.setdefault(read, Seen(now(), request)).count += 1
+            full = len(self._reads) == MOST_WAITING
+            if self._timer is None or full:
+                self._start(0.0 if full else FLUSH_S)
+
+    def _start(self, after_s: float) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = threading.Timer(after_s, self._flush_in_thread)
+        self._timer.daemon = True
+        self._timer.start()
 
     def flush(self) -> None:
         """Write what waits. What cannot be written now waits for the next window."""
         with self._lock:
-            waiting, self._reads, self._timer = self._reads, Counter(), None
+            waiting = self._take()
         if not waiting:
             return
-        moment = now()
         try:
-            Event.objects.bulk_create(
-                [_event(read, moment, {"count": count} if count > 1 else {}) for read, count in waiting.items()],
-                batch_size=500,
-            )
+            Event.objects.bulk_create([_event(read, seen) for read, seen in waiting.items()], batch_size=500)
         except Error as error:
             log.error("audit of reads is delayed", waiting=len(waiting), problem=str(error))
-            for read, count in waiting.items():
-                for _ in range(count):
-                    self.add(read)
+            with self._lock:
+                for read, seen in self._reads.items():
+                    waiting.setdefault(read, Seen(seen.at, seen.request)).count += seen.count
+                self._reads = waiting
+                self._start(FLUSH_S)
 
     def drop(self) -> None:
-        """Forget what waits, and its clock."""
+        """Forget what waits."""
         with self._lock:
-            if self._timer:
-                self._timer.cancel()
-            self._reads, self._timer = Counter(), None
+            self._take()
+
+    def _take(self) -> dict[Read, Seen]:
+        """What waits; nothing waits afterwards, and no clock runs."""
+        if self._timer:
+            self._timer.cancel()
+        waiting, self._reads, self._timer = self._reads, {}, None
+        return waiting
 
     def _flush_in_thread(self) -> None:
         try:
@@ -122,15 +139,35 @@ class Buffer:
             connection.close()  # the timer's thread ends here, and its connection with it
 
 
+def _event(read: Read, seen: Seen) -> Event:
+    detail: dict[str, object] = dict(read.detail)
+    if seen.count > 1:
+        detail["count"] = seen.count
+    return Event(
+        at=seen.at,
+        actor=read.actor,
+        action=read.action,
+        target=read.target,
+        collection=read.collection,
+        door=read.door,
+        request=seen.request,
+        address=read.address,
+        detail=detail,
+    )
+
+
 _buffer = Buffer()
 flush = _buffer.flush
 atexit.register(flush)
 
 
-def record_read(*, actor: Who, action: str, target: UUID | None, collection: UUID | None = None) -> None:
+def record_read(
+    *, actor: Who, action: str, target: UUID | None, collection: UUID | None = None, **detail: str | int
+) -> None:
     """Note that something was read, without making the reader wait. At most a second of reads is lost by a crash."""
     origin = actor.origin
-    _buffer.add(Read(actor.uid, action, target, collection, origin.door, origin.request, origin.address))
+    said = tuple(sorted(detail.items()))
+    _buffer.add(Read(actor.uid, action, target, collection, origin.door, origin.address, said), origin.request)
 
 
 def forget_waiting() -> None:

@@ -9,3 +9,7 @@ class Cancelled(Exception):
 
 class LostLease(Exception):
     """Another worker has taken the job up; whatever this one still writes is refused."""
+
+
+class Stopping(Exception):
+    """The worker is to stop; the job goes back and is begun again elsewhere."""

@@ -1,7 +1,8 @@
 """Who works on what: leases with a fence, on one machine or many.
 
-A lease is held by (id, fence). Taking a job raises its fence; every later write of its worker asks for that fence, so that
-a worker which was thought dead and comes back can change nothing.
+A lease is held by (id, fence). Taking a job raises its fence; every later write of its worker asks for that fence, so
+that a worker which was thought dead and comes back can change nothing. Leases are timed by the database's clock, which
+all workers share.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from datetime import timedelta
 
 from django.db import connection, transaction
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from sinfonietta.common.time import now
 from sinfonietta.jobs.models import Job
@@ -21,7 +23,7 @@ RETRY_S = 5
 def take(worker: str, kinds: list[str]) -> Job | None:
     """Lease the job that has waited longest, or one whose worker went silent; None when there is nothing to do."""
     moment = now()
-    due = Q(state=Job.State.QUEUED, run_after__lte=moment) | Q(state=Job.State.RUNNING, lease_until__lt=moment)
+    due = Q(state=Job.State.QUEUED, run_after__lte=moment) | Q(state=Job.State.RUNNING, lease_until__lt=Now())
     if not Job.objects.filter(due, kind__in=kinds).exists():  # without a write lock: the usual case of an idle worker
         return None
     with transaction.atomic():
@@ -36,7 +38,7 @@ def take(worker: str, kinds: list[str]) -> Job | None:
             attempts=F("attempts") + 1,
             fence=F("fence") + 1,
             leased_by=worker,
-            lease_until=moment + timedelta(seconds=LEASE_S),
+            lease_until=Now() + timedelta(seconds=LEASE_S),
             started=job.started or moment,
         )
         job.refresh_from_db()
@@ -50,7 +52,7 @@ def held(job: Job) -> Q:
 
 def renew(job: Job) -> bool:
     """Hold the job longer; False when it was taken away."""
-    return bool(Job.objects.filter(held(job)).update(lease_until=now() + timedelta(seconds=LEASE_S)))
+    return bool(Job.objects.filter(held(job)).update(lease_until=Now() + timedelta(seconds=LEASE_S)))
 
 
 def end(job: Job, state: str, *, detail: str = "", result: object = None) -> bool:

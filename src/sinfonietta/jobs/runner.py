@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import OperationalError, close_old_connections, connection, transaction
+from django.db import Error, close_old_connections, connection, transaction
 from django.utils.module_loading import import_string
 
 from sinfonietta.accounts import queries as accounts
@@ -21,11 +21,12 @@ from sinfonietta.accounts.actor import SYSTEM, Actor, Origin, Scope
 from sinfonietta.common.errors import Problem
 from sinfonietta.common.time import now
 from sinfonietta.jobs import leases
-from sinfonietta.jobs.errors import Cancelled, LostLease
+from sinfonietta.jobs.errors import Cancelled, LostLease, Stopping
 from sinfonietta.jobs.models import Job, Schedule
 
 log = structlog.get_logger("sinfonietta.jobs")
 IDLE_S = 0.5
+DATABASE_AWAY_S = 2.0
 SAY_S = 0.5
 """Progress is written at most this often."""
 
@@ -47,9 +48,9 @@ class JobContext:
         self.check()
 
     def check(self) -> None:
-        """Call it between steps. Raises Cancelled, LostLease, or InterruptedError when the worker is to stop."""
+        """Call it between steps. Raises Cancelled, LostLease, or Stopping when the worker is to stop."""
         if self._stop.is_set():
-            raise InterruptedError
+            raise Stopping
         row = Job.objects.filter(leases.held(self.job)).values_list("cancel_requested", flat=True).first()
         if row is None:
             raise LostLease
@@ -92,8 +93,9 @@ class Heartbeat:
                 try:
                     if not leases.renew(self._job):
                         return
-                except OperationalError as error:  # a busy or absent database: try again at the next beat
+                except Error as error:  # a busy or absent database: try again at the next beat, on a new connection
                     log.warning("a lease could not be renewed", job=str(self._job.uid), problem=str(error))
+                    connection.close()
         finally:
             connection.close()
 
@@ -107,14 +109,15 @@ def run_worker(stop: threading.Event, *, once: bool = False) -> None:
             close_old_connections()
             _enqueue_due()
             job = leases.take(name, list(settings.JOB_KINDS))
-        except OperationalError as error:
+            if job:
+                run_one(job, stop)
+        except Error as error:  # the lease of a job that could not be ended runs out, and it is taken up again
             log.warning("the database cannot be used", problem=str(error))
-            job = None
-        if job:
-            run_one(job, stop)
-        elif once:
+            stop.wait(DATABASE_AWAY_S)
+            continue
+        if job is None and once:
             return
-        else:
+        if job is None:
             stop.wait(IDLE_S)
 
 
@@ -136,10 +139,10 @@ def run_one(job: Job, stop: threading.Event) -> None:
 def _run(job: Job, stop: threading.Event) -> None:
     try:
         handler: Handler = import_string(settings.JOB_KINDS[job.kind])
-        result = handler(JobContext(job, _actor(job), stop))
+        leases.end(job, Job.State.SUCCEEDED, result=handler(JobContext(job, _actor(job), stop)))
     except Cancelled:
         leases.end(job, Job.State.CANCELLED, detail="Cancelled.")
-    except InterruptedError:
+    except Stopping:
         leases.put_back(job, "The worker was stopped; it goes on soon.", after_s=0, count=False)
     except LostLease:
         log.warning("another worker took the job up")
@@ -151,8 +154,6 @@ def _run(job: Job, stop: threading.Event) -> None:
             leases.put_back(job, f"Attempt {job.attempts} failed.", after_s=leases.RETRY_S * 2 ** (job.attempts - 1))
         else:
             leases.end(job, Job.State.FAILED, detail=f"It failed {job.attempts} times: {type(error).__name__}.")
-    else:
-        leases.end(job, Job.State.SUCCEEDED, result=result)
 
 
 def _actor(job: Job) -> Actor:
@@ -163,15 +164,23 @@ def _actor(job: Job) -> Actor:
 
 
 def _sync_schedules() -> None:
-    for name, (kind, every_s) in settings.SCHEDULES.items():
-        Schedule.objects.get_or_create(name=name, defaults={"kind": kind, "every_s": every_s, "next_run": now()})
-        Schedule.objects.filter(name=name).exclude(kind=kind, every_s=every_s).update(kind=kind, every_s=every_s)
+    """Make the rows of schedules what the settings say; a new or changed one is due at once."""
+    with transaction.atomic():
+        Schedule.objects.exclude(name__in=list(settings.SCHEDULES)).delete()
+        for name, (kind, every_s) in settings.SCHEDULES.items():
+            said = {"kind": kind, "every_s": every_s, "next_run": now()}
+            _, made = Schedule.objects.get_or_create(name=name, defaults=said)
+            if not made:
+                Schedule.objects.filter(name=name).exclude(kind=kind, every_s=every_s).update(**said)
 
 
 def _enqueue_due() -> None:
-    """Enqueue what is due: of several workers, the one that moves ``next_run`` on."""
+    """Enqueue what is due, unless it still waits or runs; of several workers, the one that moves ``next_run`` does."""
     for schedule in Schedule.objects.filter(next_run__lte=now()):
         with transaction.atomic():
             mine = Schedule.objects.filter(name=schedule.name, next_run=schedule.next_run)
-            if mine.update(next_run=now() + timedelta(seconds=schedule.every_s)):
+            if not mine.update(next_run=now() + timedelta(seconds=schedule.every_s)):
+                continue
+            open_ones = Job.objects.filter(state__in=[Job.State.QUEUED, Job.State.RUNNING], owner=None)
+            if not open_ones.filter(kind=schedule.kind, payload=schedule.payload).exists():
                 Job.objects.create(kind=schedule.kind, payload=schedule.payload, run_after=now())

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from sinfonietta.accounts.actor import Actor
+from sinfonietta.accounts.actor import Actor, Scope
 from sinfonietta.audit import services as audit
+from sinfonietta.common.errors import Forbidden
 from sinfonietta.common.time import now
 from sinfonietta.jobs import queries
 from sinfonietta.jobs.models import Job
@@ -42,12 +43,19 @@ def enqueue(
 
 
 def cancel(*, actor: Actor, uid: UUID) -> Job:
-    """Ask a job to end: a waiting one ends at once, a running one at its next step. Raises NotFound."""
+    """Ask a job to end: a waiting one ends at once, a running one at its next step, an ended one stays as it is.
+
+    Raises NotFound, Forbidden with a token that may only read.
+    """
     job = queries.job(actor=actor, uid=uid)
+    if actor.scope == Scope.READ:
+        raise Forbidden("This token may only read.")
     with transaction.atomic():
         waiting = Job.objects.filter(id=job.id, state=Job.State.QUEUED)
-        if not waiting.update(state=Job.State.CANCELLED, cancel_requested=True, finished=now()):
-            Job.objects.filter(id=job.id, state=Job.State.RUNNING).update(cancel_requested=True)
-        audit.record(actor=actor, action="job.cancelled", target=job.uid)
+        running = Job.objects.filter(id=job.id, state=Job.State.RUNNING, cancel_requested=False)
+        if waiting.update(state=Job.State.CANCELLED, cancel_requested=True, finished=now()) or running.update(
+            cancel_requested=True
+        ):
+            audit.record(actor=actor, action="job.cancelled", target=job.uid)
     job.refresh_from_db()
     return job
