@@ -31,7 +31,7 @@ def actor_for_user(user: User, origin: Origin, *, scope: Scope = Scope.ADMIN) ->
     )
 
 
-def actor_by_uid(uid: UUID | None, scope: Scope, origin: Origin) -> Actor:
+def actor_by_uid(uid: UUID, scope: Scope, origin: Origin) -> Actor:
     """The account of that id as an actor, for work it asked for. Raises NotFound when it is gone or closed."""
     user = User.objects.filter(uid=uid, is_active=True).first() if uid else None
     if user is None:

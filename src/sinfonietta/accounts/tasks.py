@@ -9,10 +9,9 @@ from django.contrib.sessions.models import Session
 
 from sinfonietta.accounts.models import FailedAttempts
 from sinfonietta.common.time import now
-from sinfonietta.jobs.runner import JobContext
 
 
-def forget(context: JobContext) -> dict[str, int]:
+def forget(context: object) -> dict[str, int]:
     """Forget counts of failures and sessions that are over."""
     stale = now() - timedelta(seconds=settings.OPTIONS.block_s)
     attempts = FailedAttempts.objects.filter(last__lt=stale).delete()[0]

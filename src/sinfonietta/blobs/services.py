@@ -39,18 +39,18 @@ def keep(*, actor: Actor, sha256: str, size_bytes: int, key: str) -> Blob:
 
 def unused() -> Q:
     """The condition that no row of any room refers to a blob."""
-    condition = Q()
-    for relation in Blob._meta.related_objects:
-        field = relation.field
-        condition &= ~Exists(relation.related_model._base_manager.filter(**{field.name: OuterRef("pk")}))
-    return condition
+    referring = (
+        ~Exists(relation.related_model._base_manager.filter(**{relation.field.name: OuterRef("pk")}))
+        for relation in Blob._meta.related_objects
+    )
+    return Q(*referring)
 
 
 def collect(*, actor: Actor) -> int:
     """Delete blobs that nothing has referred to for the grace of the site; how many.
 
-    The row goes first: a crash in between leaves bytes without a row, never a row without bytes. The store is swept: who
-    files the same bytes at this moment comes before, and keeps the row, or after, and brings the bytes anew.
+    The row goes first: a crash in between leaves bytes without a row, never a row without bytes. The store is swept:
+    who files the same bytes at this moment comes before, and keeps the row, or after, and brings the bytes anew.
     """
     require_admin(actor)
     cutoff = now() - timedelta(hours=settings.OPTIONS.blob_grace_h)

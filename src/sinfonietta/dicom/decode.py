@@ -24,6 +24,7 @@ DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
 JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
 VIDEOS = frozenset(f"1.2.840.10008.1.2.4.{number}{part}" for number in range(100, 109) for part in ("", ".1"))
 REFERENCED = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (94, 95, 204, 205))
+DEPTHS = {"PixelData": {1, 8, 16, 32, 64}, "FloatPixelData": {32}, "DoubleFloatPixelData": {64}}
 
 
 class Undrawable(Exception):
@@ -59,6 +60,9 @@ def _refuse(pixels: Pixels, header: Header) -> None:
         raise Undrawable("The file holds a video; it can be downloaded, not drawn frame by frame.")
     if header.transfer_syntax in REFERENCED:
         raise Undrawable("The file holds only the address of its pixels on another server.")
+    if pixels.encapsulated == (header.transfer_syntax in NATIVE):
+        are = "compressed" if pixels.encapsulated else "not compressed"
+        raise Undrawable(f"The pixels are {are}, but the file's transfer syntax says otherwise.")
     if pixels.rows < 1 or pixels.columns < 1:
         raise Undrawable("The file does not say how large its image is.")
     samples = pixels.rows * pixels.columns * max(pixels.samples, 1)
@@ -67,7 +71,7 @@ def _refuse(pixels: Pixels, header: Header) -> None:
             f"The image is too large to be drawn: {pixels.columns:,} x {pixels.rows:,} pixels; "
             f"the limit is {MAX_SAMPLES:,} values."
         )
-    if pixels.samples not in {1, 3} or pixels.bits_allocated not in {1, 8, 16, 32, 64}:
+    if pixels.samples not in {1, 3} or pixels.bits_allocated not in DEPTHS[pixels.keyword]:
         raise Undrawable(
             f"Images with {pixels.samples} values of {pixels.bits_allocated} bits per pixel cannot be drawn."
         )
@@ -165,8 +169,8 @@ def _by_pydicom(data: bytes, pixels: Pixels, syntax: str) -> tuple[NDArray[Any],
         try:
             wrapped = encapsulate([data]) if UID(syntax).is_encapsulated else data
             array, meta = decoder.as_array(wrapped, index=0, **described)
-        except MemoryError:
+        except (MemoryError, KeyboardInterrupt, SystemExit):
             raise
-        except Exception as error:  # decoders raise what they like, and all of it means this
+        except BaseException as error:  # decoders raise what they like (a panic in Rust is no Exception)
             raise Undrawable(f"The image could not be decoded ({UID(syntax).name}).") from error
     return array, str(meta["photometric_interpretation"])

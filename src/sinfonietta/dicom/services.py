@@ -6,6 +6,7 @@ comes later joins it, whatever it is called by then.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -61,6 +62,8 @@ class Filing:
         self.study = study
         self.results: list[Stored] = []
         self._waiting: list[tuple[int, Item, Header]] = []
+        self._meant: dict[tuple[UUID, tuple[str, ...]], str] = {}
+        self._taken: dict[tuple[UUID, str, str], bool] = {}
         self._places: dict[tuple[str, str], tuple[UUID, tuple[str, ...]]] = {}
 
     @property
@@ -170,9 +173,9 @@ class Filing:
         sibling = rows.first()
         if sibling is not None and sibling.container.parent is not None and self._may_write(sibling.container.parent):
             parent = sibling.container.parent
-            return parent.uid, (self._free(parent, series_name(header), header.series_uid),)
-        folder = self._free(self.target, study_name(header), header.study_uid)
-        return self.target.uid, (folder, series_name(header))
+            return parent.uid, self._free(parent, (), series_name(header), header.series_uid)
+        folder = self._free(self.target, (), study_name(header), header.study_uid)
+        return self.target.uid, self._free(self.target, folder, series_name(header), header.series_uid)
 
     def _may_write(self, node: Node) -> bool:
         """Whether a place above an own series is one to file in: in the target, and the actor's to write."""
@@ -182,11 +185,19 @@ class Filing:
         except (NotFound, Forbidden):
             return False
 
-    def _free(self, parent: Node, name: str, uid: str) -> str:
-        """The name, with the end of the UID where it is taken, or meant for another in this request."""
-        meant = {(at, folders[0]) for pair, (at, folders) in self._places.items() if folders and uid not in pair}
-        taken = (parent.uid, name) in meant or Node.objects.filter(parent=parent, name=name, trash=None).exists()
-        return f"{name} {uid[-12:]}" if taken else name
+    def _free(self, parent: Node, before: tuple[str, ...], name: str, uid: str) -> tuple[str, ...]:
+        """The path with the name; with a mark made of the UID where another one has it, or will in this request."""
+        path = (*before, name)
+        another = self._meant.setdefault((parent.uid, path), uid) != uid
+        if another or (not before and self._is_taken(parent, name, uid)):
+            return (*before, f"{name} {hashlib.sha256(uid.encode()).hexdigest()[:8]}")
+        return path
+
+    def _is_taken(self, parent: Node, name: str, uid: str) -> bool:
+        key = (parent.uid, name, uid)
+        if key not in self._taken:
+            self._taken[key] = Node.objects.filter(parent=parent, name=name, trash=None).exists()
+        return self._taken[key]
 
 
 def reason_of(problem: Problem) -> int:

@@ -40,8 +40,8 @@ SYNC_THREADS = 8
 class Item:
     """Staged bytes with the place that they are meant for.
 
-    ``folders`` are made below ``parent`` on the way; ``fileset`` makes the last of them a fileset. ``upload`` is the row that
-    is marked as filed in the same transaction.
+    ``folders`` are made below ``parent`` on the way; ``fileset`` makes the last of them a fileset. ``upload`` is the row
+    that is marked as filed in the same transaction.
     """
 
     staged: str
@@ -135,7 +135,7 @@ def put_many(*, actor: Actor, items: Sequence[Item]) -> list[Filed | Problem]:
             done = [_file(actor, result, keys) if isinstance(result, Item) else result for result in results]
             filed = [result for result in done if isinstance(result, Filed) and result.created]
             transaction.on_commit(lambda: _announce(filed))
-    return done  # type: ignore[return-value]
+    return done
 
 
 def _inspected(actor: Actor, item: Item) -> Item | Problem:

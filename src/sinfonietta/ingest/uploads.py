@@ -256,7 +256,7 @@ def _sha256(found: Upload) -> str:
 
 
 def concatenate(*, actor: Actor, parts: Sequence[UUID], **place: Any) -> Upload:
-    """One upload out of finished partial ones, in order (tus 1.0.0, concatenation). Raises as ``begin`` and ``finish``."""
+    """One upload out of finished partial ones, in order (tus 1.0.0, concatenation). Raises as ``begin``, ``finish``."""
     pieces = [upload(actor=actor, uid=uid) for uid in parts]
     for piece in pieces:
         if not piece.is_partial or piece.offset_bytes != piece.length_bytes:

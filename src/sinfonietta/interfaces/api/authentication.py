@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class HouseAuthentication(BaseAuthentication):
-    """The actor of the request; the CSRF token where a cookie is the credential (REST Framework's views skip Django's check)."""
+    """The actor; and the CSRF token where a cookie is the credential, for Django's own check skips these views."""
 
     def authenticate(self, request: Request) -> tuple[Actor, None]:
         """The actor as the request's user. Raises NotSignedIn, TooManyAttempts, PermissionDenied."""
         actor = actor_of(request._request)
         if needs_csrf_token(request._request):
-            check = CSRFCheck(lambda request: None)  # type: ignore[arg-type,return-value]
+            check = CSRFCheck(lambda request: None)  # type: ignore[arg-type]
             check.process_request(request._request)
             if reason := check.process_view(request._request, None, (), {}):  # type: ignore[arg-type]
                 raise PermissionDenied(f"The CSRF token is missing or wrong: {reason}")

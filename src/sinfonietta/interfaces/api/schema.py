@@ -33,7 +33,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField()
-    errors = serializers.DictField(child=serializers.ListField(child=serializers.CharField()), required=False)
+    errors = serializers.DictField(child=serializers.ListField(child=serializers.CharField()), required=False)  # type: ignore[assignment]
 
 
 class HouseSchema(AutoSchema):
@@ -41,10 +41,10 @@ class HouseSchema(AutoSchema):
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         """One operation of the document."""
-        operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)  # type: ignore[no-untyped-call]
+        operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
         if operation is None:
             return None
-        problem = self.resolve_serializer(ProblemSerializer, "response").ref  # type: ignore[no-untyped-call]
+        problem = self.resolve_serializer(ProblemSerializer, "response").ref
         problems = PROBLEMS | (WITH_BODY if self.method in ("POST", "PUT", "PATCH") else {})
         for status, said in problems.items():
             content = {"application/problem+json": {"schema": problem}}

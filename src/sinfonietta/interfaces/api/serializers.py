@@ -78,7 +78,7 @@ class ChangedCollection(Strict):
 
 
 class NewNode(Strict):
-    parent = serializers.UUIDField()
+    parent = serializers.UUIDField()  # type: ignore[assignment]
     name = serializers.CharField(max_length=255, trim_whitespace=False)
 
 
@@ -87,12 +87,12 @@ class ChangedNode(Strict):
 
 
 class Target(Strict):
-    parent = serializers.UUIDField()
+    parent = serializers.UUIDField()  # type: ignore[assignment]
     name = serializers.CharField(max_length=255, trim_whitespace=False, required=False)
 
 
 class Restored(Strict):
-    parent = serializers.UUIDField(required=False)
+    parent = serializers.UUIDField(required=False)  # type: ignore[assignment]
 
 
 class Grant(Strict):
@@ -148,7 +148,7 @@ class NodeShape(S):
     type = serializers.ChoiceField(KINDS)
     name = serializers.CharField()
     path = serializers.CharField()
-    parent = serializers.UUIDField(allow_null=True)
+    parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]
     created = serializers.DateTimeField()
     modified = serializers.DateTimeField()
     level = serializers.ChoiceField(LEVELS)
@@ -247,7 +247,7 @@ class JobShape(S):
     state = serializers.ChoiceField(["queued", "running", "succeeded", "failed", "cancelled"])
     progress = serializers.FloatField(help_text="0 to 1")
     detail = serializers.CharField(allow_blank=True)
-    result = serializers.JSONField(allow_null=True)  # type: ignore[assignment]
+    result = serializers.JSONField(allow_null=True)
     created = serializers.DateTimeField()
     finished = serializers.DateTimeField(allow_null=True)
 

@@ -21,6 +21,8 @@ from sinfonietta.library.queries import Changes, Entry, Grants, ManifestRow, Tra
 Shape = dict[str, Any]
 LEVELS = {name: level for level, name in LEVEL_NAMES.items()}
 DICOM = "application/dicom"
+COLLECTION_FIELDS = ("description", "deidentification", "quota_bytes", "used_bytes")
+FILE_FIELDS = ("size_bytes", "sha256", "media_type", "version", "state", "problem")
 
 
 def nodes(entries: Sequence[Entry]) -> list[Shape]:
@@ -47,11 +49,9 @@ def _node(entry: Entry, dicom: dict[int, dict[str, str]]) -> Shape:
         "level": LEVEL_NAMES[entry.level],
     }
     if entry.kind == Node.Kind.COLLECTION:
-        fields = ("description", "deidentification", "quota_bytes", "used_bytes")
-        shape |= {name: getattr(entry, name) for name in fields}
+        shape |= {name: getattr(entry, name) for name in COLLECTION_FIELDS}
     if entry.kind == Node.Kind.FILE:
-        fields = ("size_bytes", "sha256", "media_type", "version", "state", "problem")
-        shape |= {name: getattr(entry, name) for name in fields}
+        shape |= {name: getattr(entry, name) for name in FILE_FIELDS}
         shape |= {"dicom": dicom[entry.id]} if entry.id in dicom else {}
     return shape
 
@@ -122,7 +122,7 @@ def preview_links(entry: Entry, kinds: Iterable[str]) -> dict[str, str]:
     """Where each kind is shown."""
     content, pages = f"/api/v1/files/{entry.uid}/content", f"/files/{entry.uid}"
     if entry.media_type != DICOM:
-        return {kind: content for kind in kinds}
+        return dict.fromkeys(kinds, content)
     return {kind: f"{pages}/{'image.png' if kind == 'image' else kind}" for kind in kinds}
 
 

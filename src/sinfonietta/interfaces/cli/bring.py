@@ -47,7 +47,7 @@ def import_(paths: tuple[Path, ...], into: str, name: str, json_: bool) -> None:
 
 
 def place(actor: Any, into: str) -> tuple[UUID, tuple[str, ...]]:
-    """The collection that ``into`` begins with (made when the account sees none of that name), and the folders below."""
+    """The collection that ``into`` begins with, made when the account sees none of that name; the folders below."""
     from sinfonietta.common.errors import NotFound
     from sinfonietta.library import queries, services
 

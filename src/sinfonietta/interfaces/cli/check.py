@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 
@@ -83,7 +84,7 @@ def _decoding() -> str:
     from sinfonietta.dicom import isolation
 
     path = get_testdata_file("CT_small.dcm", download=False)
-    if not isinstance(path, str) or isolation.pool().parse(path) is None:
+    if not isinstance(path, str) or isolation.pool().parse(Path(path)) is None:
         raise RuntimeError("the process for strangers' files does not answer")
     return "a separate process reads and draws images"
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urljoin
 
 import click
@@ -22,6 +22,7 @@ AT_ONCE_BYTES = 8 << 20
 """Up to this size a file goes in the request that creates the upload (tus 1.0.0, creation-with-upload)."""
 TRIES = 6
 Progress = Callable[[int], None]
+T = TypeVar("T")
 
 
 class ServerSaid(click.ClickException):
@@ -85,16 +86,7 @@ class Client:
         """Upload one file, going on where an earlier attempt broke off; answers the file after comparing hashes."""
         digest, size = sha256_of(path), path.stat().st_size
         memory = _Memory(str(self.http.base_url), place.node, "/".join((*place.missing, relative)), digest)
-        for attempt in range(TRIES):
-            try:
-                link = self._send_once(path, size, digest, place, relative, memory, progress)
-                break
-            except httpx.TransportError as error:
-                if attempt == TRIES - 1:
-                    raise ServerSaid(
-                        f"{path}: the connection broke off ({error}); the same command goes on."
-                    ) from error
-                time.sleep(2.0**attempt / 4)
+        link = _again(path, lambda: self._send_once(path, size, digest, place, relative, memory, progress))
         memory.forget()
         file = self.ask("GET", link).json()
         if file["sha256"] != digest:
@@ -145,16 +137,7 @@ class Client:
         """Download one file to ``target``, going on with a ``.part``; it gets its name once its hash is right."""
         part = target.with_name(target.name + ".part")
         target.parent.mkdir(parents=True, exist_ok=True)
-        for attempt in range(TRIES):
-            try:
-                self._fetch_once(url, part, sha256, progress)
-                break
-            except httpx.TransportError as error:
-                if attempt == TRIES - 1:
-                    raise ServerSaid(
-                        f"{target}: the connection broke off ({error}); the same command goes on."
-                    ) from error
-                time.sleep(2.0**attempt / 4)
+        _again(target, lambda: self._fetch_once(url, part, sha256, progress))
         if sha256_of(part) != sha256:
             part.unlink()
             raise ServerSaid(f"{target}: the bytes that came are not those of the server's hash; try again.")
@@ -184,6 +167,19 @@ def _accepted(response: httpx.Response) -> httpx.Response:
     except (ValueError, AttributeError):
         detail = response.reason_phrase
     raise ServerSaid(f"The server refused ({response.status_code}): {detail}")
+
+
+def _again(what: Path, attempt: Callable[[], T]) -> T:
+    """Try until the connection holds, ever more slowly. Raises ServerSaid in the end."""
+    for number in range(TRIES - 1):
+        try:
+            return attempt()
+        except httpx.TransportError:
+            time.sleep(2.0**number / 4)
+    try:
+        return attempt()
+    except httpx.TransportError as error:
+        raise ServerSaid(f"{what}: the connection broke off ({error}); the same command goes on.") from error
 
 
 def _blocks(stream: Any, progress: Progress) -> Iterator[bytes]:

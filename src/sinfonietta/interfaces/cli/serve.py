@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
+import subprocess
 import sys
 import threading
 from typing import Any
@@ -33,7 +33,7 @@ def run(host: str, port: int, workers: int | None) -> None:
     options = load()
     take_rights(options)
     # The preparation needs Django; a child of its own keeps the supervisor small.
-    if os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-m", "sinfonietta", "init-quietly"]):
+    if subprocess.call([sys.executable, "-m", "sinfonietta", "init-quietly"]):
         raise click.ClickException("The installation could not be prepared; see above.")
     parts = [Part(f"worker-{n}", ["worker"]) for n in range(options.workers if workers is None else workers)]
     if port:

@@ -20,7 +20,7 @@ screen = Console(stderr=True)
 
 
 def installation(command: F) -> F:
-    """Adds ``--data`` and ``--config``; both end in the environment, where the settings look, also those of children."""
+    """Adds ``--data`` and ``--config``; both end in the environment, where the settings look, a child's too."""
     for option, variable, said in (
         ("--data", "SINFONIETTA_DATA", "The data folder (or SINFONIETTA_DATA)."),
         ("--config", "SINFONIETTA_CONFIG", "The configuration file (or SINFONIETTA_CONFIG)."),

@@ -41,7 +41,8 @@ class Part:
         """Start the process of this part."""
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "sinfonietta", *self.arguments], preexec_fn=_die_with_parent
+            [sys.executable, "-m", "sinfonietta", *self.arguments],
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - the supervisor has no threads
         )
 
     def look(self, now: float) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from gunicorn.app.base import BaseApplication
-from gunicorn.glogging import Logger
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 GRACE_S = 25
+MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn's heartbeat files, which must not wait for a disk
 
 
 class OurLogger(Logger):  # type: ignore[misc]
@@ -45,7 +46,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]
             "forwarded_allow_ips": ",".join(options.trusted_proxies) or "127.0.0.1",
             "logger_class": OurLogger,
             "proc_name": "sinfonietta-web",
-            "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,
+            "worker_tmp_dir": str(MEMORY) if MEMORY.is_dir() else None,
         }
         for name, value in ours.items():
             self.cfg.set(name, value)

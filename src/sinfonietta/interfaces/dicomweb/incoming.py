@@ -88,9 +88,9 @@ class Parts:
 
 def _fields(head: bytes) -> dict[str, str]:
     fields = {}
-    for line in head.split(b"\r\n"):
+    for line in filter(None, head.split(b"\r\n")):
         name, colon, value = line.partition(b":")
-        if line and not colon:
+        if not colon:
             raise BadRequest("The head of a part is damaged.")
         fields[name.strip().lower().decode("latin-1")] = value.strip().decode("latin-1")
     return fields

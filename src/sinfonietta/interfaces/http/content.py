@@ -19,6 +19,8 @@ from sinfonietta.interfaces.http import ranges
 from sinfonietta.interfaces.http.streams import LONG_BYTES, Slot
 
 BLOCK_BYTES = 1 << 20
+SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self'"
+"""Whatever the bytes are, opened as a page they can do nothing."""
 ACCEL_PREFIX = "/_blobs/"
 """The internal location of nginx that serves the blob folder (deploy/nginx.conf)."""
 
@@ -60,7 +62,7 @@ def serve_blob(
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
         "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self'",
+        "Content-Security-Policy": SANDBOX,
         "Content-Disposition": disposition(kind, name),
     }
     refused = ranges.precondition(request.headers, etag, modified, safe=True)

@@ -101,7 +101,6 @@ class PutFileView(HouseView):
                 stream=stream,
                 length=length,
                 digest=_digest(request.headers.get("Content-Digest")),
-                media_type=request.content_type,
                 if_none_match=request.headers.get("If-None-Match", "").strip() == "*",
                 if_match=_entity_tag(request.headers.get("If-Match")),
             )

@@ -94,6 +94,7 @@ class CopyView(HouseView):
                 status=status.HTTP_202_ACCEPTED,
                 headers={"Location": shapes.job_url(copied.job)},
             )
+        assert copied.node is not None
         entry = queries.node(actor=self.actor, uid=copied.node.uid)
         return Response(shapes.node(entry), status=status.HTTP_201_CREATED, headers={"Location": shapes.url(entry)})
 

@@ -19,6 +19,8 @@ from sinfonietta.interfaces.portal.views import parts
 from sinfonietta.jobs import queries as job_queries
 from sinfonietta.jobs import services as job_services
 
+WRONG = "The present password is wrong."
+
 
 @signed_in
 @require_GET
@@ -67,7 +69,7 @@ def set_password(request: HttpRequest) -> HttpResponse:
         signin.check_password(user.name, request.POST.get("old", ""), origin=origin_of(request))
         services.set_password(actor=actor, user=user, password=request.POST.get("new", ""))
     except NotSignedIn:
-        return _page(request, 422, password_problem="The present password is wrong.")
+        return _page(request, 422, password_problem=WRONG)
     except Problem as problem:
         return _page(request, problem.status, password_problem=parts.problem_text(problem))
     update_session_auth_hash(request, user)

@@ -27,6 +27,7 @@ from sinfonietta.library.models import Node
 ROWS = 50
 SIZES = {"thumbnail": (160, 160), "": (1024, 1024)}
 WINDOW = re.compile(r"(-?\d{1,7}(?:\.\d{1,3})?),(\d{1,7}(?:\.\d{1,3})?)")
+MODALITIES = "CT MR PT US RTSTRUCT RTPLAN RTDOSE SR SEG CR DX MG NM XA".split()
 FILTERS = {"patient": "00100010", "patient_id": "00100020", "modality": "00080061", "date": "00080020"}
 
 
@@ -51,7 +52,7 @@ def context(actor: Actor, entry: library.Entry) -> dict[str, Any]:
         "presets": presets(header),
         "tags": tags.rows(header.json),
         "stack": stack,
-        "position": next((n for n, slice in enumerate(stack) if slice["id"] == str(entry.uid)), 0),
+        "position": next((n for n, one in enumerate(stack) if one["id"] == str(entry.uid)), 0),
         "study_url": _study_url(found, entry),
         "viewer_url": viewer_url(entry.parent, found.study_uid, found.series_uid) if found.series_id else "",
     }
@@ -68,9 +69,7 @@ def _stack(actor: Actor, found: DicomInstance, entry: library.Entry) -> list[dic
     rows = queries.stack(actor=actor, root=root, keys=keys)
     stack = [{"id": str(uid), "frames": frames} for uid, frames in rows if frames]
     return (
-        stack
-        if any(slice["id"] == str(entry.uid) for slice in stack)
-        else [{"id": str(entry.uid), "frames": found.frames}]
+        stack if any(one["id"] == str(entry.uid) for one in stack) else [{"id": str(entry.uid), "frames": found.frames}]
     )
 
 
@@ -91,7 +90,7 @@ def viewer_url(container: UUID | None, study: str, series: str = "") -> str:
 def image(request: HttpRequest, uid: UUID) -> HttpResponse:
     """One frame as PNG; 422 with the reason where it cannot be drawn."""
     actor = actor_of(request)
-    found, _ = _instance(actor, uid)
+    _instance(actor, uid)
     version = library.version(actor=actor, uid=uid)
     etag = f'"{version.blob.sha256[:32]}-{request.META.get("QUERY_STRING", "")[:100]}"'
     if request.headers.get("If-None-Match") == etag:
@@ -139,7 +138,7 @@ def studies(request: HttpRequest) -> HttpResponse:
     context = {
         "studies": found.rows, "asked": asked, "scope": scope, "offset": offset,
         "previous": max(0, offset - ROWS) if offset else None, "next": offset + ROWS if found.more else None,
-        "modalities": ["CT", "MR", "PT", "US", "RTSTRUCT", "RTPLAN", "RTDOSE", "SR", "SEG", "CR", "DX", "MG", "NM", "XA"],
+        "modalities": MODALITIES,
     }  # fmt: skip
     part = "HX-Request" in request.headers and "HX-Boosted" not in request.headers
     return render(request, "portal/_studies.html" if part else "portal/studies.html", context)

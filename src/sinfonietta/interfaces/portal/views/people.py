@@ -11,6 +11,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from sinfonietta.accounts import queries, services
+from sinfonietta.accounts.models import User
 from sinfonietta.common.errors import Problem
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
@@ -130,7 +131,7 @@ def user(request: HttpRequest, uid: UUID) -> HttpResponse:
     return render(request, "portal/user.html", context, status=problem.status if problem else 200)
 
 
-def _change(request: HttpRequest, found: queries.User) -> None:
+def _change(request: HttpRequest, found: User) -> None:
     actor, said = actor_of(request), request.POST
     if said.get("what") == "roles":
         roles = {role: role in said for role in ("is_admin", "is_reviewer", "is_auditor")}
