@@ -240,13 +240,16 @@ def test_an_oversized_message_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
             wire.send(ours, {}, bytes(11))
 
 
-SEEDS = {
-    name: files.sample(f"{name}.dcm").read_bytes()
-    for name in (
-        "MR_small_RLE MR_small_jp2klossless MR_small_jpeg_ls_lossless JPGExtended SC_rgb_jpeg_dcmtk SC_rgb_rle_2frame "
-        "image_dfl"
-    ).split()
-}
+COMPRESSED = (
+    "MR_small_RLE",
+    "MR_small_jp2klossless",
+    "MR_small_jpeg_ls_lossless",
+    "JPGExtended",
+    "SC_rgb_jpeg_dcmtk",
+    "SC_rgb_rle_2frame",
+    "image_dfl",
+)
+SEEDS = {name: files.sample(f"{name}.dcm").read_bytes() for name in COMPRESSED}
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -309,6 +309,28 @@ def test_syntaxes_that_nothing_decodes(tmp_path: Path, syntax: str, reason: str)
         draw(tmp_path / "file")
 
 
+def test_a_syntax_that_lies(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(files.compressed([b"\0\0"], "1.2.840.10008.1.2.1"))
+    with pytest.raises(Undrawable, match=r"^The pixels are compressed, but"):
+        draw(tmp_path / "file")
+    (tmp_path / "file").write_bytes(files.renamed(files.encoded(files.image()), "1.2.840.10008.1.2.5"))
+    with pytest.raises(Undrawable, match=r"^The pixels are not compressed, but"):
+        draw(tmp_path / "file")
+
+
+def test_a_panic_in_a_decoder(tmp_path: Path) -> None:
+    """pylibjpeg-rle panics over a segment that holds more than the frame."""
+    content = bytearray(files.sample("MR_small_RLE.dcm").read_bytes())
+    header = parse(files.sample("MR_small_RLE.dcm"))
+    assert header is not None
+    assert header.pixels is not None
+    at = header.pixels.frames[0][0] + 64
+    content[at : at + 400] = b"\x81\0" * 200  # each pair repeats a byte 128 times
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(Undrawable, match="could not be decoded"):
+        draw(tmp_path / "file")
+
+
 def test_deflated_frames(tmp_path: Path) -> None:
     """Deflated Image Frame Compression (DICOM PS3.5 A.4.12)."""
     deflate = zlib.compressobj(wbits=-15)
