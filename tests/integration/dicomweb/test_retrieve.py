@@ -78,6 +78,7 @@ def test_files_come_back_byte_for_byte(alices: Web, alice: Actor, box: Node) -> 
     assert content(response) == raw[0]
     ranged = alices.get(ONE, "application/dicom", HTTP_RANGE="bytes=128-131")
     assert (ranged.status_code, ranged["Content-Range"]) == (206, f"bytes 128-131/{len(raw[0])}")
+    ranged.close()
 
 
 @pytest.mark.parametrize(
