@@ -143,7 +143,8 @@ class Walker:
         else:
             out[key] = self._value(key, vr, start, head.length, coding, scope)
         if tag == CHARSET:
-            scope = scope._replace(charset=charset_of(tuple(term or "" for term in out[key].get("Value", ()))))
+            terms = tuple(term if isinstance(term, str) else "" for term in out[key].get("Value", ()))
+            scope = scope._replace(charset=charset_of(terms))
         return stop, scope
 
     def _known_length(

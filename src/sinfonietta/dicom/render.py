@@ -132,10 +132,11 @@ def _scale(drawn: NDArray[np.uint8], dataset: dict[str, Any], box: tuple[int, in
 
 def _size(width: int, height: int, tall: float, box: tuple[int, int] | None) -> tuple[int, int]:
     """Width and height on the screen, of pixels that are ``tall`` times as high as wide; stretched by four at most."""
+    tall = min(max(tall, 0.25), 4.0)
     if tall > 1.01:
-        height = min(round(height * tall), 4 * height)
+        height = round(height * tall)
     elif tall < 0.99:
-        width = min(round(width / tall), 4 * width)
+        width = round(width / tall)
     factor = min(1.0, box[0] / width, box[1] / height) if box else 1.0
     return max(1, round(width * factor)), max(1, round(height * factor))
 

@@ -104,6 +104,16 @@ def test_too_slow(tmp_path: Path) -> None:
         slow.close()
 
 
+def test_an_image_that_aborts_the_decoder(own: Sandbox, tmp_path: Path) -> None:
+    """One byte of a JPEG is wrong, and gdcm calls abort(): a process of ours would have been gone."""
+    content = bytearray(files.sample("SC_rgb_jpeg_dcmtk.dcm").read_bytes())
+    content[1938] = 0x5F
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(isolation.Crashed, match="died over it"):
+        own.render(tmp_path / "file")
+    assert own.render(CT).startswith(b"\x89PNG")
+
+
 def test_no_child_is_free(own: Sandbox) -> None:
     own.parse(CT)
     victim = own._idle[0].process.pid

@@ -180,6 +180,13 @@ def test_no_nul_reaches_a_database(tmp_path: Path) -> None:
     assert header.json["00100020"]["Value"] == ["A\ufffdB"]
 
 
+@pytest.mark.parametrize("vr", [b"PN", b"IS", b"US", b"SQ", b"OB", b"ZZ", b"\0\0"])
+def test_a_character_set_of_another_vr(tmp_path: Path, vr: bytes) -> None:
+    content = files.without_pixels(SpecificCharacterSet="ISO_IR 100")
+    header = _header(tmp_path, content.replace(b"\x08\0\x05\0CS", b"\x08\0\x05\0" + vr))
+    assert header.complete == (not header.problem)
+
+
 SEEDS = {
     name: files.sample(name).read_bytes()
     for name in (

@@ -266,6 +266,7 @@ def test_scaled_into_a_box(tmp_path: Path) -> None:
 def test_pixels_that_are_not_square(tmp_path: Path) -> None:
     assert drawn(tmp_path, files.image(10, 20, bytes(400), PixelSpacing=[2, 1])).shape == (20, 20)
     assert drawn(tmp_path, files.image(10, 20, bytes(400), PixelAspectRatio=[1, 2])).shape == (10, 40)
+    assert drawn(tmp_path, files.image(10, 20, bytes(400), PixelSpacing=["1e300", "1e-300"])).shape == (40, 20)
 
 
 def test_jpeg(tmp_path: Path) -> None:
