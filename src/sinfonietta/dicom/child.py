@@ -20,6 +20,7 @@ from typing import Any
 
 from sinfonietta.dicom import wire
 from sinfonietta.dicom.elements import Limits
+from sinfonietta.dicom.options import RenderOptions
 from sinfonietta.dicom.parse import BIG_ENDIAN, Header, open_dataset, parse
 from sinfonietta.dicom.source import Broken
 from sinfonietta.dicom.values import little_endian
@@ -41,7 +42,7 @@ def _parse(path: str, limits: dict[str, int]) -> Answer:
 
 
 def _render(path: str, limits: dict[str, int], frame: int, options: dict[str, Any]) -> Answer:
-    from sinfonietta.dicom.render import RenderOptions, render  # noqa: PLC0415 - only who draws pays for numpy
+    from sinfonietta.dicom.render import render  # noqa: PLC0415 - only who draws pays for numpy
 
     header = _image(path, limits)
     with open_dataset(Path(path), header, Limits(**limits)) as source:

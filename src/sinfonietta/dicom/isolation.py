@@ -17,14 +17,12 @@ import time
 import weakref
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sinfonietta.dicom import pixels, wire
 from sinfonietta.dicom.elements import Limits
+from sinfonietta.dicom.options import RenderOptions
 from sinfonietta.dicom.parse import Header
-
-if TYPE_CHECKING:
-    from sinfonietta.dicom.render import RenderOptions
 
 # A child that has been idle for nearly as long as it may be could end just when it is asked.
 IDLE_MARGIN_S = 2.0

@@ -7,55 +7,17 @@ folded into one look-up table for images of up to 16 bits. What cannot be drawn 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sinfonietta.dicom.decode import Undrawable, decode
 from sinfonietta.dicom.grey import Grey, grey_of, lut_values
+from sinfonietta.dicom.options import RenderOptions, presets
 from sinfonietta.dicom.parse import Header
 from sinfonietta.dicom.pixels import Pixels
 from sinfonietta.dicom.source import Source
-
-PRESETS: dict[str, dict[str, tuple[float, float]]] = {
-    "CT": {"soft tissue": (40, 400), "lung": (-600, 1500), "bone": (400, 1800), "brain": (40, 80)},
-}
-"""Window presets by modality: name -> (center, width), in the image's units (for CT: Hounsfield)."""
-
-Format = Literal["png", "jpeg"]
-
-
-@dataclass(frozen=True, slots=True)
-class RenderOptions:
-    """How a frame is drawn.
-
-    ``window``: (center, width) in output units of the modality LUT, before ``preset`` (a name of ``presets``), before
-    the file's own window, before one from the frame's values. ``function``: VOI LUT function (DICOM PS3.3 C.11.2.1.3);
-    empty: the file's. ``max_size``: (width, height) in pixels into which the picture is scaled down, keeping its
-    proportions. ``quality``: of JPEG, 1 to 100.
-    """
-
-    window: tuple[float, float] | None = None
-    preset: str = ""
-    function: Literal["", "LINEAR", "LINEAR_EXACT", "SIGMOID"] = ""
-    max_size: tuple[int, int] | None = None
-    format: Format = "png"
-    quality: int = 90
-
-
-def presets(header: Header) -> dict[str, tuple[float, float]]:
-    """The windows that a person may choose: those that the file names, then those of its modality."""
-    named: dict[str, tuple[float, float]] = {}
-    centers = header.json.get("00281050", {}).get("Value", [])
-    widths = header.json.get("00281051", {}).get("Value", [])
-    labels = header.json.get("00281055", {}).get("Value", [])
-    for index, (center, width) in enumerate(zip(centers, widths, strict=False)):
-        if isinstance(center, int | float) and isinstance(width, int | float) and width > 0:
-            label = labels[index] if index < len(labels) and labels[index] else f"from the file {index + 1}"
-            named[str(label)] = (float(center), float(width))
-    return {**named, **PRESETS.get(header.modality, {})}
 
 
 def render(source: Source, header: Header, frame: int = 0, options: RenderOptions | None = None) -> bytes:

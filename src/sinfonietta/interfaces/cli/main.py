@@ -27,6 +27,7 @@ COMMANDS = {
     "verify": ("bring:verify", "Check that every row has its bytes and every byte its hash."),
     "put": ("remote:put", "Send files and folders to a server."),
     "get": ("remote:get", "Fetch a file or all of a folder from a server."),
+    "demo-fill": ("demo:fill", ""),
     "init-quietly": ("serve:init_quietly", ""),
     "manage": ("installation:manage", "Django's own commands, for developers."),
 }

@@ -13,7 +13,7 @@ from sinfonietta.common.errors import NotFound, Unavailable
 from sinfonietta.dicom import isolation, queries
 from sinfonietta.dicom.errors import BadRequest, NotAcceptable
 from sinfonietta.dicom.models import DicomInstance
-from sinfonietta.dicom.render import RenderOptions
+from sinfonietta.dicom.options import RenderOptions
 from sinfonietta.interfaces.dicomweb import media
 from sinfonietta.interfaces.dicomweb.doors import Call, door
 from sinfonietta.interfaces.dicomweb.pixels import bulk_of, path_of

@@ -17,7 +17,7 @@ from sinfonietta.blobs import store
 from sinfonietta.common.errors import Invalid, NotFound
 from sinfonietta.dicom import isolation, packing, queries, tags
 from sinfonietta.dicom.models import DicomInstance
-from sinfonietta.dicom.render import RenderOptions, presets
+from sinfonietta.dicom.options import RenderOptions, presets
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
 from sinfonietta.interfaces.portal.views import parts
@@ -27,7 +27,7 @@ from sinfonietta.library.models import Node
 ROWS = 50
 SIZES = {"thumbnail": (160, 160), "": (1024, 1024)}
 WINDOW = re.compile(r"(-?\d{1,7}(?:\.\d{1,3})?),(\d{1,7}(?:\.\d{1,3})?)")
-MODALITIES = "CT MR PT US RTSTRUCT RTPLAN RTDOSE SR SEG CR DX MG NM XA".split()
+MODALITIES = ["CT", "MR", "PT", "US", "RTSTRUCT", "RTPLAN", "RTDOSE", "SR", "SEG", "CR", "DX", "MG", "NM", "XA"]
 FILTERS = {"patient": "00100010", "patient_id": "00100020", "modality": "00080061", "date": "00080020"}
 
 
