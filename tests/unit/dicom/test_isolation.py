@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +19,8 @@ from tests.unit.dicom import files
 from sinfonietta.dicom import child, isolation, wire
 from sinfonietta.dicom.elements import Limits
 from sinfonietta.dicom.isolation import Sandbox
+from sinfonietta.dicom.options import RenderOptions
 from sinfonietta.dicom.parse import parse
-from sinfonietta.dicom.render import RenderOptions
 
 CT = files.sample("CT_small.dcm")
 
@@ -224,6 +226,11 @@ def test_parsing_needs_neither_numpy_nor_pydicom_nor_django(own: Sandbox) -> Non
     maps = Path(f"/proc/{own._idle[0].process.pid}/maps").read_text()
     assert "numpy" not in maps
     assert "orjson" in maps
+
+
+def test_asking_needs_no_numpy() -> None:
+    code = "import sys, sinfonietta.dicom.isolation, sinfonietta.dicom.tags; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_options_travel(sandbox: Sandbox) -> None:

@@ -20,8 +20,9 @@ from pydicom.sequence import Sequence
 from tests.unit.dicom import files
 
 from sinfonietta.dicom.decode import Undrawable, decode
+from sinfonietta.dicom.options import PRESETS, RenderOptions, presets
 from sinfonietta.dicom.parse import open_dataset, parse
-from sinfonietta.dicom.render import PRESETS, RenderOptions, presets, render
+from sinfonietta.dicom.render import render
 
 WITH_PIXELS = [path for path in files.shipped() if (header := parse(path)) and header.pixels]
 REASONS = {
