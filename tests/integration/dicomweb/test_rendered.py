@@ -53,11 +53,11 @@ def test_window_viewport_and_quality(alices: Web) -> None:
     assert low < high
 
 
-@pytest.mark.parametrize(
-    "query",
-    ["window=1", "window=1,0", "window=a,b", "window=1,2,cubic", "window=1e999,2", "viewport=10", "viewport=0,10"]
-    + "viewport=99999,1 quality=0 quality=101 quality=x colour=red".split(),
-)
+BAD_PARAMETERS = """window=1 window=1,0 window=a,b window=1,2,cubic window=1e999,2 viewport=10 viewport=0,10
+viewport=99999,1 quality=0 quality=101 quality=x colour=red"""
+
+
+@pytest.mark.parametrize("query", BAD_PARAMETERS.split())
 def test_parameters_that_are_none(alices: Web, query: str) -> None:
     assert alices.get(f"{ONE}/rendered?{query}").status_code == 400
 
