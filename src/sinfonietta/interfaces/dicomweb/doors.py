@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, wraps
 from typing import Any
 from uuid import UUID
@@ -41,8 +41,8 @@ class Call:
 
     def audit(self, action: str, node: Node) -> None:
         """Note a read. Reads of one thing within a second are one event, whatever the number of requests."""
-        actor = self.actor.at(replace(self.actor.origin, request=""))
-        record_read(actor=actor, action=action, target=node.uid, collection=_collection(node.uid, node.collection_id))
+        collection = _collection(node.uid, node.collection_id)
+        record_read(actor=self.actor, action=action, target=node.uid, collection=collection)
 
 
 def absolute(dataset: bytes, instance_url: str) -> bytes:
