@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import zipfile
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -63,7 +64,7 @@ def _images(folder: Path) -> None:
     Image.fromarray(((wave + 1) * 30000).astype(np.uint16)).save(folder / "film 16 bit.tiff")
 
 
-def spreadsheet(rows: list[tuple[object, ...]]) -> bytes:
+def spreadsheet(rows: Sequence[Sequence[object]]) -> bytes:
     """A minimal workbook of one sheet (ECMA-376)."""
     cells = "".join(f"<row>{''.join(_cell(value) for value in row)}</row>" for row in rows)
     return _package(

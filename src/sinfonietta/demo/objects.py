@@ -6,7 +6,7 @@ import uuid
 from pathlib import Path
 
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 NAMESPACE = uuid.UUID("6f1c5f0e-6b7b-5c8e-9a4e-3f0f5b9f2a11")
 
@@ -20,11 +20,11 @@ def instance(*, sop_class: str, seed: int, series: str, number: int, modality: s
     """A new object of the phantom's study; the caller adds what its IOD needs."""
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.MediaStorageSOPClassUID = sop_class
+    dataset.file_meta.MediaStorageSOPClassUID = UID(sop_class)
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID = sop_class
-    dataset.SOPInstanceUID = uid(seed, series, number)
+    dataset.SOPInstanceUID = UID(uid(seed, series, number))
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     dataset.StudyDate = dataset.SeriesDate = dataset.ContentDate = "20260302"
     dataset.StudyTime = dataset.SeriesTime = dataset.ContentTime = "101500"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,7 @@ class Grid:
         """Position of a slice."""
         return self.first_z_mm + index * self.slice_mm
 
-    def plane(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def plane(self) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
         """x of the columns as a row, y of the rows as a column, at pixel centres."""
         axis = (np.arange(self.size) - (self.size - 1) / 2) * self.pixel_mm
         return axis[None, :], axis[:, None]
@@ -107,7 +108,7 @@ def _image(
     return dataset
 
 
-def density_hu(grid: Grid, z_mm: float) -> NDArray[np.float64]:
+def density_hu(grid: Grid, z_mm: float) -> NDArray[np.floating[Any]]:
     """The ideal CT of a plane, without noise."""
     x, y = grid.plane()
     plane = np.full((grid.size, grid.size), -1000.0)
