@@ -45,6 +45,26 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(DATA, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """With SQLite the database is that of the installation, so that a process which a test starts shares it."""
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        connection.settings_dict["TEST"]["NAME"] = str(DATA / "sinfonietta.sqlite3")
+
+
+@pytest.fixture(autouse=True)
+def _everyone(request: pytest.FixtureRequest) -> None:
+    """Tests with real transactions begin with emptied tables: ``everyone`` comes from a migration, so bring it back."""
+    marker = request.node.get_closest_marker("django_db")
+    if marker and marker.kwargs.get("transaction"):
+        request.getfixturevalue("transactional_db")
+        from sinfonietta.accounts.models import EVERYONE, Principal
+
+        Principal.objects.get_or_create(id=EVERYONE, defaults={"kind": Principal.Kind.EVERYONE})
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_passwords() -> Iterator[None]:
     """argon2 as it is, at its least cost: the tests make hundreds of accounts."""

@@ -36,7 +36,8 @@ def check_password(name: str, password: str, *, origin: Origin) -> User:
     name = name.replace("\0", "")  # no account has one in its name, and PostgreSQL knows none
     attempts.check(name, origin.address)
     user = User.objects.filter(name__iexact=name).first()
-    right = matches(password, user.password if user else _dummy()) and user is not None and user.is_active
+    stored = user.password if user and user.has_usable_password() else _dummy()
+    right = matches(password, stored) and user is not None and user.is_active
     if not right or user is None:
         attempts.failed(name, origin.address)
         audit.record(actor=SYSTEM.at(origin), action="signin.failed", target=user.uid if user else None)
