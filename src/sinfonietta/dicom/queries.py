@@ -221,8 +221,12 @@ def instance(*, actor: Actor, root: Node | None = None, study: str, series: str,
 
 def datasets(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> Iterator[DicomInstance]:
     """All instances of a study, a series, or one, each with ``header``, streamed."""
-    rows = _chosen(actor, root, keys)
-    return rows.select_related("header").defer("json", "header__places").iterator(CHUNK)
+    ids = list(_chosen(actor, root, keys).values_list("version_id", flat=True))
+    rows = DicomInstance.objects.select_related("header").defer("json", "header__places")
+    for at in range(0, len(ids), CHUNK):
+        # Piece by piece: a slow reader of a long answer holds no cursor open.
+        found = rows.in_bulk(ids[at : at + CHUNK])
+        yield from (found[version] for version in ids[at : at + CHUNK] if version in found)
 
 
 def containers(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[Node]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from collections.abc import Callable
@@ -225,3 +226,34 @@ def test_reads_are_in_the_audit_once_for_a_stretch_of_frames(alices: Web, alice:
     assert [(event.target, event.collection, event.actor) for event in frames] == [(box.uid, box.uid, alice.uid)]
     assert frames[0].detail == {"count": 3}
     assert Event.objects.filter(action="dicom.retrieved").count() == 1
+
+
+def test_metadata_is_compressed_for_who_takes_it(alices: Web, alice: Actor, box: Node) -> None:
+    put_series(alice, box, 3)
+    plain = content(alices.get("/studies/1.2.3/metadata"))
+    for accepted, is_packed in (("gzip, deflate, br", True), ("gzip;q=0", False), ("identity", False)):
+        response = alices.get("/studies/1.2.3/metadata", HTTP_ACCEPT_ENCODING=accepted)
+        body = content(response)
+        assert response.get("Content-Encoding") == ("gzip" if is_packed else None)
+        assert (gzip.decompress(body) if is_packed else body) == plain
+        assert not is_packed or len(body) < len(plain) / 2
+
+
+def test_what_a_file_calls_its_syntax_does_not_reach_a_header(alices: Web, alice: Actor, box: Node) -> None:
+    raw = Path(sample("MR_small_RLE.dcm")).read_bytes()
+    evil = raw.replace(b"1.2.840.10008.1.2.5\0", b"1.2.8\r\nX-Evil: yes  ")
+    filed = put(alice, box.uid, evil, "evil.dcm")
+    row = filed.version.dicom
+    path = f"/studies/{row.study_uid}/series/{row.series_uid}/instances/{row.sop_uid}"
+    for where in (path, f"{path}/frames/1", f"{path}/bulk/7FE00010"):
+        response = alices.get(where, "multipart/related")
+        if response.status_code == 200:
+            assert b"\r\nX-Evil" not in content(response).replace(evil, b"")
+    json.loads(content(alices.get("/instances")))
+
+
+def test_a_long_series_is_whole(alices: Web, alice: Actor, box: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sinfonietta.dicom.queries.CHUNK", 2)
+    put_series(alice, box, 5)
+    found = json.loads(content(alices.get("/studies/1.2.3/series/1.2.3.1/metadata")))
+    assert [one["00200013"]["Value"] for one in found] == [[1], [2], [3], [4], [5]]

@@ -87,6 +87,20 @@ def _weight(text: str) -> float:
         return 0.0
 
 
+def takes_gzip(request: HttpRequest) -> bool:
+    """Whether the client takes gzip (RFC 9110 12.5.3)."""
+    for item in request.headers.get("Accept-Encoding", "").split(","):
+        coding, _, weight = item.partition(";")
+        if coding.strip().lower() == "gzip":
+            return not re.fullmatch(r"\s*q=0(\.0*)?\s*", weight)
+    return False
+
+
+def syntax_of(stated: str) -> str:
+    """A transfer syntax that may stand in a header: strangers' files state anything."""
+    return stated if re.fullmatch(r"[0-9.]{1,64}", stated) else ""
+
+
 def require_json(request: HttpRequest) -> str:
     """The media type of a JSON answer. Raises NotAcceptable when the client takes none."""
     for one in accepted(request):

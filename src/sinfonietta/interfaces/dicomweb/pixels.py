@@ -17,7 +17,7 @@ from sinfonietta.dicom.parse import BIG_ENDIAN, DEFLATED, IMPLICIT, Header, open
 from sinfonietta.dicom.pixels import Pixels, frame_bytes
 from sinfonietta.dicom.source import Broken
 from sinfonietta.dicom.values import little_endian
-from sinfonietta.interfaces.dicomweb.media import EXPLICIT, FRAME_TYPES, OCTETS, Accepted
+from sinfonietta.interfaces.dicomweb.media import EXPLICIT, FRAME_TYPES, OCTETS, Accepted, syntax_of
 
 BLOCK_BYTES = 1 << 20
 MOST_FRAMES = 1000
@@ -36,7 +36,7 @@ class Frame:
     @property
     def content_type(self) -> str:
         """The media type with the transfer syntax that a decoder is chosen by."""
-        return f"{self.media_type}; transfer-syntax={self.syntax}"
+        return f"{self.media_type}; transfer-syntax={self.syntax}" if self.syntax else self.media_type
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def frames_of(row: DicomInstance, numbers: Sequence[int], wanted: Sequence[Accep
     if len(numbers) > MOST_FRAMES or not all(1 <= number <= header.pixels.number_of_frames for number in numbers):
         raise NotFound(f"The instance has {header.pixels.number_of_frames} frames, and a request {MOST_FRAMES}.")
     native = header.transfer_syntax in NATIVE or not header.pixels.encapsulated
-    stored = EXPLICIT if native else header.transfer_syntax
+    stored = EXPLICIT if native else syntax_of(header.transfer_syntax)
     media_type = FRAME_TYPES.get(stored, OCTETS)
     for one in wanted:
         as_stored = one.inner in {media_type, "*/*", "image/*"} or (one.inner == OCTETS and one.syntax == "*")
@@ -126,7 +126,7 @@ def bulk_of(row: DicomInstance, uri: str) -> Values:
         raise NotFound("The instance has no such value.")
     offset, length, vr = header.bulk[uri]
     if header.pixels is not None and header.pixels.encapsulated and offset == header.pixels.offset:
-        return Values(length, partial(_range, row, offset, length), syntax=header.transfer_syntax)
+        return Values(length, partial(_range, row, offset, length), syntax=syntax_of(header.transfer_syntax))
     if header.transfer_syntax == BIG_ENDIAN or not header.seekable:
         data = _whole(row, header, offset, length)
         data = little_endian(vr, data) if header.transfer_syntax == BIG_ENDIAN else data

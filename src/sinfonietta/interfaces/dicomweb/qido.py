@@ -22,6 +22,9 @@ from sinfonietta.interfaces.dicomweb.doors import Call, absolute, door
 
 TAG = re.compile(r"[0-9A-Fa-f]{8}")
 MOST_ROWS = 5000
+MOST_DATASETS = 1000
+"""Rows of an answer for which whole datasets must be looked through."""
+PREBUILT = frozenset({*INSTANCE_TAGS, *SERIES_TAGS, *STUDY_TAGS})
 KEYWORDS = {
     "StudyInstanceUID": "0020000D", "PatientID": "00100020", "PatientName": "00100010", "PatientSex": "00100040",
     "PatientBirthDate": "00100030", "AccessionNumber": "00080050", "StudyID": "00200010", "StudyDate": "00080020",
@@ -121,8 +124,10 @@ def series(call: Call, **path: str) -> HttpResponseBase:
 def instances(call: Call, **path: str) -> HttpResponseBase:
     """Search for instances, in one series, one study or all."""
     query = asked(call, STUDY_KEYS | SERIES_KEYS | INSTANCE_KEYS, path)
-    found = queries.instances(actor=call.actor, root=call.root, keys=query.keys, offset=query.offset, limit=query.limit)
-    datasets = _datasets(found.rows) if query.everything or query.fields else {}
+    needs_datasets = query.everything or not query.fields <= PREBUILT
+    limit = min(query.limit, MOST_DATASETS) if needs_datasets else query.limit
+    found = queries.instances(actor=call.actor, root=call.root, keys=query.keys, offset=query.offset, limit=limit)
+    datasets = _datasets(found.rows) if needs_datasets else {}
     rows = [
         _instance(call, one, path, _wanted(datasets[one.version_id], query) if datasets else "") for one in found.rows
     ]
@@ -192,7 +197,7 @@ def _datasets(rows: Sequence[DicomInstance]) -> dict[int, bytes | memoryview]:
 
 def _wanted(packed: bytes | memoryview, query: Asked) -> str:
     """The members that were asked for, beside the usual ones."""
-    usual = {*INSTANCE_TAGS, *SERIES_TAGS, *STUDY_TAGS} | query.fields
+    usual = PREBUILT | query.fields
     chosen: dict[str, Any] = {
         tag: element for tag, element in dataset_of(packed).items() if query.everything or tag in usual
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator
 from functools import partial
 
@@ -15,6 +16,7 @@ from sinfonietta.dicom.models import DicomInstance
 from sinfonietta.dicom.packing import dataset_text
 from sinfonietta.interfaces.dicomweb import media
 from sinfonietta.interfaces.dicomweb.doors import Call, absolute, door
+from sinfonietta.interfaces.dicomweb.media import syntax_of, takes_gzip
 from sinfonietta.interfaces.dicomweb.parts import Part, multipart
 from sinfonietta.interfaces.dicomweb.pixels import Frame, Values, bulk_of, frames_of
 from sinfonietta.interfaces.http.content import serve_blob
@@ -44,8 +46,11 @@ def metadata(call: Call, **path: str) -> HttpResponseBase:
         call.audit("dicom.metadata", container)
     if call.request.method == "HEAD":
         return HttpResponse(content_type=content_type, headers=headers)
-    rows = queries.datasets(actor=call.actor, root=call.root, keys=keys)
-    return StreamingHttpResponse(_json(call, rows), content_type=content_type, headers=headers)
+    content = _json(call, queries.datasets(actor=call.actor, root=call.root, keys=keys))
+    if takes_gzip(call.request):
+        headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        content = _gzipped(content)
+    return StreamingHttpResponse(content, content_type=content_type, headers=headers)
 
 
 def _json(call: Call, rows: Iterable[DicomInstance]) -> Iterator[bytes]:
@@ -55,6 +60,15 @@ def _json(call: Call, rows: Iterable[DicomInstance]) -> Iterator[bytes]:
         yield before + absolute(dataset_text(row.header.dataset), url)
         before = b","
     yield b"]"
+
+
+def _gzipped(content: Iterator[bytes]) -> Iterator[bytes]:
+    """Metadata of a series is the same text many times over: a tenth or less remains (RFC 1952)."""
+    compressor = zlib.compressobj(1, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    for block in content:
+        if packed := compressor.compress(block):
+            yield packed
+    yield compressor.flush()
 
 
 @door("GET", "HEAD")
@@ -93,7 +107,7 @@ def _single(call: Call, rows: list[DicomInstance], *, alone: bool) -> bool:
 
 def _file_part(call: Call, row: DicomInstance) -> Part:
     blob = row.version.blob
-    syntax = f"; transfer-syntax={row.transfer_syntax}" if row.transfer_syntax.replace(".", "").isdigit() else ""
+    syntax = f"; transfer-syntax={row.transfer_syntax}" if syntax_of(row.transfer_syntax) else ""
     url = call.instance_url(row.study_uid, row.series_uid, row.sop_uid)
     return Part(media.DICOM + syntax, blob.size_bytes, partial(store.default().open, blob), url)
 
