@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.urls import path
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from sinfonietta.interfaces.api.views import collections, files, nodes, people, previews, work
 from sinfonietta.interfaces.http.access import signed_in
@@ -11,7 +11,7 @@ from sinfonietta.interfaces.http.access import signed_in
 app_name = "api"
 urlpatterns = [
     path("openapi.json", signed_in(SpectacularJSONAPIView.as_view()), name="openapi"),
-    path("docs", signed_in(SpectacularSwaggerView.as_view(url_name="api:openapi")), name="docs"),
+    path("docs", signed_in(SpectacularSwaggerSplitView.as_view(url_name="api:openapi")), name="docs"),
     path("me", people.MeView.as_view()),
     path("principals", people.PrincipalsView.as_view()),
     path("tokens", people.TokensView.as_view()),

@@ -129,7 +129,8 @@ def instances(call: Call, **path: str) -> HttpResponseBase:
     found = queries.instances(actor=call.actor, root=call.root, keys=query.keys, offset=query.offset, limit=limit)
     datasets = _datasets(found.rows) if needs_datasets else {}
     rows = [
-        _instance(call, one, path, _wanted(datasets[one.version_id], query) if datasets else "") for one in found.rows
+        _instance(call, one, path, query, _wanted(datasets[one.version_id], query) if datasets else "")
+        for one in found.rows
     ]
     return answer(call, rows, found.more, query)
 
@@ -165,21 +166,15 @@ def _series(call: Call, series: queries.Series, *, with_study: bool) -> str:
     )
 
 
-def _instance(call: Call, instance: DicomInstance, path: dict[str, str], more: str) -> str:
-    parts = []
+def _instance(call: Call, instance: DicomInstance, path: dict[str, str], query: Asked, more: str) -> str:
+    """``more`` stands for all of the prebuilt parts where the dataset itself was looked through."""
     url = call.instance_url(instance.study_uid, instance.series_uid, instance.sop_uid)
-    if more:
-        parts.append(absolute(more.encode(), url).decode())
-    else:
-        parts.append(instance.json)
-        if instance.series and "study" not in path:
-            parts.append(instance.series.study_json)
-        else:
-            parts.append(f'"0020000D":{_uid(instance.study_uid)}')
-        if instance.series and "series" not in path:
-            parts.append(instance.series.series_json)
-        else:
-            parts.append(f'"0020000E":{_uid(instance.series_uid)}')
+    parts = [absolute(more.encode(), url).decode()] if more else [instance.json]
+    if not more and instance.series is not None:
+        wants_study = "study" not in path or bool(query.fields & set(STUDY_TAGS))
+        wants_series = "series" not in path or bool(query.fields & set(SERIES_TAGS))
+        parts.append(instance.series.study_json if wants_study else f'"0020000D":{_uid(instance.study_uid)}')
+        parts.append(instance.series.series_json if wants_series else f'"0020000E":{_uid(instance.series_uid)}')
     parts.append('"00080056":{"vr":"CS","Value":["ONLINE"]}')
     parts.append(f'"00081190":{{"vr":"UR","Value":["{url}"]}}')
     parts.append(f'"00083002":{_uid(instance.transfer_syntax)}')

@@ -25,8 +25,23 @@ ACCEL_PREFIX = "/_blobs/"
 """The internal location of nginx that serves the blob folder (deploy/nginx.conf)."""
 
 
+class Slice:
+    """A piece of an open file. A server that sends by descriptor begins at its position and counts by Content-Length."""
+
+    def __init__(self, stream: IO[bytes], start: int, length: int) -> None:
+        stream.seek(start)
+        self._stream, self._left = stream, length
+        self.fileno, self.close = stream.fileno, stream.close
+
+    def read(self, size: int = -1) -> bytes:
+        """As of a file that ends where the piece does."""
+        block = self._stream.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(block)
+        return block
+
+
 class SendFile(FileResponse):
-    """A file from its position on, handed to the server's ``wsgi.file_wrapper`` (gunicorn: sendfile)."""
+    """A piece of a file, handed to the server's ``wsgi.file_wrapper`` (gunicorn: sendfile)."""
 
     block_size = BLOCK_BYTES
 
@@ -108,9 +123,8 @@ def _one(
     slot = Slot() if length >= LONG_BYTES else None
     response: StreamingHttpResponse
     if path := store.default().path(blob):
-        stream = path.open("rb")
-        stream.seek(start)
-        response = SendFile(stream, status=status, content_type=media_type, headers=headers)
+        piece = Slice(path.open("rb", buffering=0), start, length)
+        response = SendFile(piece, status=status, content_type=media_type, headers=headers)
     else:
         content = store.default().open(blob, start, length)
         response = StreamingHttpResponse(content, status=status, content_type=media_type, headers=headers)
