@@ -86,7 +86,7 @@ def fail(context: object) -> None:
 def workers(number: int) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Worker processes on the database of the running test, gone afterwards."""
     root = Path(__file__).resolve().parents[2]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), str(root / "src")])} | _database()
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), str(root / "src")])} | database_environment()
     processes = [
         subprocess.Popen([sys.executable, "-m", "tests.support.jobs"], env=environment, cwd=root) for _ in range(number)
     ]
@@ -99,7 +99,8 @@ def workers(number: int) -> Iterator[list[subprocess.Popen[bytes]]]:
             process.wait()
 
 
-def _database() -> dict[str, str]:
+def database_environment() -> dict[str, str]:
+    """What a process needs in its environment, beyond this one's, to use the database of the running test."""
     from django.db import connection
 
     said = connection.settings_dict
