@@ -40,8 +40,8 @@ SYNC_THREADS = 8
 class Item:
     """Staged bytes with the place that they are meant for.
 
-    ``folders`` are made below ``parent`` on the way; ``fileset`` makes the last of them a fileset. ``upload`` is the row
-    that is marked as filed in the same transaction.
+    ``folders`` are made below ``parent`` on the way; ``fileset`` makes the last of them a fileset. ``upload`` is the
+    row that is marked as filed in the same transaction.
     """
 
     staged: str

@@ -66,6 +66,8 @@ def test_instances_at_all_levels(alices: Web, path: str) -> None:
     assert value(one["00083002"]) == "1.2.840.10008.1.2.1"
     assert value(one["00081190"]).endswith("/studies/1.2.3/series/1.2.3.1/instances/1.2.3.1.2")  # type: ignore[attr-defined]
     assert "00281050" not in one
+    (one,) = alices.get(f"{path}?SOPInstanceUID=1.2.3.1.2&includefield=PatientName&includefield=Modality").json()
+    assert (value(one["00100010"]), value(one["00080060"])) == ({"Alphabetic": "Phantom^Anna"}, "CT")
     for field in ("00281050", "WindowCenter", "all"):
         (one,) = alices.get(f"{path}?SOPInstanceUID=1.2.3.1.2&includefield={field}").json()
         assert one["00281050"]["Value"] == [40]

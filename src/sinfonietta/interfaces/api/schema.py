@@ -18,6 +18,8 @@ PROBLEMS = {
     "429": "Too many attempts or requests",
     "503": "A part is away; see `Retry-After`",
 }
+# The one refusal that does not come from us: gunicorn does not read such an address.
+TOO_LONG = {"description": "The address is too long", "content": {"text/html": {"schema": {"type": "string"}}}}
 WITH_BODY = {
     "411": "Length required",
     "413": "Too large",
@@ -49,6 +51,7 @@ class HouseSchema(AutoSchema):
         for status, said in problems.items():
             content = {"application/problem+json": {"schema": problem}}
             operation["responses"].setdefault(status, {"description": said, "content": content})
+        operation["responses"]["414"] = TOO_LONG
         return operation
 
 

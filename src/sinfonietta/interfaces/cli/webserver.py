@@ -40,6 +40,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]
             "workers": options.web_processes,
             "threads": options.web_threads,
             "preload_app": True,  # the processes share what is loaded
+            "limit_request_line": 8190,
             "keepalive": 5,
             "timeout": 60,
             "graceful_timeout": GRACE_S,

@@ -26,7 +26,7 @@ ACCEL_PREFIX = "/_blobs/"
 
 
 class Slice:
-    """A piece of an open file. A server that sends by descriptor begins at its position and counts by Content-Length."""
+    """A piece of an open file. Who sends by descriptor begins at its position and counts by Content-Length."""
 
     def __init__(self, stream: IO[bytes], start: int, length: int) -> None:
         stream.seek(start)

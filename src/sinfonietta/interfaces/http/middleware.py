@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import structlog
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 
@@ -81,6 +82,8 @@ class Doorkeeper:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, Problem):
             return problem_response(exception, request)
+        if not isinstance(exception, Http404 | PermissionDenied | SuspiciousOperation):
+            log.error("a request broke", exc_info=exception)
         return None
 
 
