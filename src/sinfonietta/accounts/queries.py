@@ -33,7 +33,7 @@ def actor_for_user(user: User, origin: Origin, *, scope: Scope = Scope.ADMIN) ->
 
 def actor_by_uid(uid: UUID, scope: Scope, origin: Origin) -> Actor:
     """The account of that id as an actor, for work it asked for. Raises NotFound when it is gone or closed."""
-    user = User.objects.filter(uid=uid, is_active=True).first() if uid else None
+    user = User.objects.filter(uid=uid, is_active=True).first()
     if user is None:
         raise NotFound("The account is gone or closed.")
     return actor_for_user(user, origin, scope=scope)
@@ -135,6 +135,14 @@ def members(*, actor: Actor, uid: UUID) -> Sequence[Membership]:
     """Who belongs to a group that the actor sees. Raises NotFound."""
     found = Membership.objects.filter(group=group(actor=actor, uid=uid))
     return list(found.select_related("user").order_by("user__name"))
+
+
+def member(*, actor: Actor, group: Group, uid: UUID) -> User:
+    """Somebody who belongs to the group, also when their account is closed. Raises NotFound."""
+    found = User.objects.filter(uid=uid, memberships__group=group).first()
+    if found is None:
+        raise NotFound("They do not belong to the group.")
+    return found
 
 
 def manages(actor: Actor, group: Group) -> bool:

@@ -233,6 +233,15 @@ def test_managers_and_administrators_change_a_group_and_nobody_else(
     assert set(Membership.objects.values_list("user", "is_manager")) == {(alice.user_id, True), (bob.user_id, True)}
 
 
+def test_a_member_whose_account_is_closed_can_be_removed(alice: Actor, bob: Actor, mallory: Actor) -> None:
+    group = services.create_group(actor=alice, name="Readers", members=[account(bob)])
+    services.set_active(actor=SYSTEM, user=account(bob), active=False)
+    services.remove_member(actor=alice, group=group, user=queries.member(actor=alice, group=group, uid=bob.uid))
+    assert [one.user.name for one in queries.members(actor=alice, uid=group.uid)] == ["alice"]
+    with pytest.raises(NotFound):
+        queries.member(actor=alice, group=group, uid=mallory.uid)
+
+
 def test_a_group_is_seen_by_its_members_alone(alice: Actor, mallory: Actor, admin: Actor) -> None:
     group = services.create_group(actor=alice, name="Readers")
     assert [one.name for one in queries.groups(actor=alice)] == ["Readers"]
@@ -282,7 +291,7 @@ def test_an_actor_for_later_work_has_todays_rights(alice: Actor) -> None:
     group = services.create_group(actor=alice, name="Readers")
     assert group.pk in queries.actor_by_uid(alice.uid, Scope.READ, origin).principals
     services.set_active(actor=SYSTEM, user=account(alice), active=False)
-    for uid in (alice.uid, uuid.uuid4(), None):
+    for uid in (alice.uid, uuid.uuid4()):
         with pytest.raises(NotFound):
             queries.actor_by_uid(uid, Scope.READ, origin)
 

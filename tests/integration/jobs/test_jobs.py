@@ -18,6 +18,7 @@ from sinfonietta.accounts.actor import SYSTEM, Actor, Origin, Scope
 from sinfonietta.accounts.models import FailedAttempts, User
 from sinfonietta.audit.models import Event
 from sinfonietta.common.errors import Conflict, Forbidden, Invalid, NotFound
+from sinfonietta.common.paging import encode_cursor
 from sinfonietta.common.time import now
 from sinfonietta.jobs import leases, queries, runner, services
 from sinfonietta.jobs.errors import Cancelled, LostLease, Stopping
@@ -256,8 +257,10 @@ def test_pages_of_jobs_hold_each_once(alice: Actor) -> None:
         seen += page.items
         cursor = page.next
     assert (seen, cursor) == (asked[::-1], None)
-    with pytest.raises(Invalid):
-        queries.jobs(actor=alice, cursor="nonsense")
+    assert queries.jobs(actor=alice, cursor=encode_cursor(10**30), limit=10).items == asked[::-1]
+    for cursor in ("nonsense", encode_cursor("text"), encode_cursor(None), encode_cursor(1, 2)):
+        with pytest.raises(Invalid):
+            queries.jobs(actor=alice, cursor=cursor)
 
 
 def test_a_schedule_comes_again_and_never_twice_at_a_time(settings: Any) -> None:

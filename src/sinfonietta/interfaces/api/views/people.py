@@ -114,9 +114,7 @@ class MemberView(HouseView):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, uid: UUID, user: UUID) -> Response:
         """Remove a member."""
-        services.remove_member(
-            actor=self.actor,
-            group=queries.group(actor=self.actor, uid=uid),
-            user=queries.user_named(actor=self.actor, name=str(user)),
-        )
+        group = queries.group(actor=self.actor, uid=uid)
+        member = queries.member(actor=self.actor, group=group, uid=user)
+        services.remove_member(actor=self.actor, group=group, user=member)
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -69,7 +69,7 @@ def remove_member(request: HttpRequest, uid: UUID, user: UUID) -> HttpResponse:
     """Take somebody out of a group, or leave it."""
     actor = actor_of(request)
     found = queries.group(actor=actor, uid=uid)
-    services.remove_member(actor=actor, group=found, user=queries.user_named(actor=actor, name=str(user)))
+    services.remove_member(actor=actor, group=found, user=queries.member(actor=actor, group=found, uid=user))
     parts.note(request, "They do not belong to the group any more.")
     return redirect("portal:groups" if user == actor.uid else reverse("portal:group", args=[uid]))
 
