@@ -116,13 +116,10 @@ def name(column: str, asked: str) -> Q:
     key = search_key(asked) or asked.casefold()
     if "=" in key:
         return _any(column, [key])
-    one = Q(**{column: key}) if not _has_wildcard(key) else Q(**{f"{column}__dicom_like": key})
-    return (
-        one
-        | Q(**{f"{column}__dicom_like": f"{key}=*"})
-        | Q(**{f"{column}__dicom_like": f"*={key}"})
-        | Q(**{f"{column}__dicom_like": f"*={key}=*"})
-    )
+    patterns = [key, f"{key}=*"]
+    if not key.isascii():  # the other representations never are, and to look at them no index helps
+        patterns += [f"*={key}", f"*={key}=*"]
+    return _any(column, patterns)
 
 
 def period(column: str, asked: str, form: re.Pattern[str]) -> Q:

@@ -1,0 +1,189 @@
+"""How DICOMweb's searches behave over a large index: ``python -m benchmarks.dicomweb_scale [STUDIES] [ACLS]``.
+
+Makes an installation in a temporary folder (or on the PostgreSQL that SINFONIETTA_DATABASE_URL names, which must be
+empty), fills its index with rows as ingest would leave them (three series and 50 instances a study, every study in a
+folder of its own, spread over collections with different rights), and times requests through the whole web stack in
+this process. The reader is a member of one group that may read half of all. Prints a table and JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from itertools import count
+
+STUDIES = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+ACLS = int(sys.argv[2]) if len(sys.argv) > 2 else 100
+SERIES, INSTANCES = 3, 17
+REPEAT = 20
+os.environ.setdefault("SINFONIETTA_DATA", tempfile.mkdtemp(prefix="sinfonietta-bench-"))
+os.environ["SINFONIETTA_LOG_LEVEL"] = "ERROR"
+os.environ["DJANGO_SETTINGS_MODULE"] = "sinfonietta.config.settings"
+
+
+def main() -> None:
+    """Build, measure, print."""
+    import django
+
+    django.setup()
+    from django.conf import settings
+    from django.core.management import call_command
+    from django.db import connection
+
+    (settings.OPTIONS.data / "static").mkdir(parents=True, exist_ok=True)
+    call_command("migrate", verbosity=0)
+    begun = time.perf_counter()
+    secret = build()
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    print(f"{STUDIES:,} studies, {STUDIES * SERIES * INSTANCES:,} instances in {time.perf_counter() - begun:.0f} s")
+    results = {name: measure(secret, path) for name, path in questions().items()}
+    for name, (median, size) in results.items():
+        print(f"{name:42} {median:9.2f} ms {size:9,} bytes")
+    print(json.dumps({name: {"p50_ms": round(median, 3)} for name, (median, _) in results.items()}))
+
+
+def questions() -> dict[str, str]:
+    """What is asked, by name."""
+    middle = STUDIES // 2 // ACLS * ACLS
+    study = f"1.2.{middle}"
+    return {
+        "studies by PatientID": f"/studies?PatientID=P{middle}",
+        "studies by PatientName prefix": "/studies?PatientName=name12*&limit=50",
+        "studies by date range": "/studies?StudyDate=20200301-20200331&limit=50",
+        "studies by ModalitiesInStudy": "/studies?ModalitiesInStudy=PT&limit=50",
+        "a page of 50 studies": "/studies?limit=50",
+        "a page of 50 studies far behind": f"/studies?limit=50&offset={STUDIES // 4}",
+        "series of a study": f"/studies/{study}/series",
+        "instances of a series": f"/studies/{study}/series/{study}.1/instances",
+        "studies of a stranger's PatientID": "/studies?PatientID=P1",
+    }
+
+
+def measure(secret: str, path: str) -> tuple[float, int]:
+    """Median of some requests in ms, and the size of the answer."""
+    from django.test import Client
+
+    client, times, size = Client(), [], 0
+    for _ in range(REPEAT):
+        begun = time.perf_counter()
+        response = client.get(f"/dicomweb{path}", headers={"Authorization": f"Bearer {secret}"})
+        times.append((time.perf_counter() - begun) * 1000)
+        assert response.status_code == 200, response.content
+        size = len(response.content)
+    return statistics.median(times[1:]), size
+
+
+def build() -> str:
+    """The rows; the secret of a reader's token."""
+    from sinfonietta.accounts import services as accounts
+    from sinfonietta.accounts.actor import SYSTEM, Origin
+    from sinfonietta.accounts.models import Token
+    from sinfonietta.accounts.queries import actor_for_user
+    from sinfonietta.library import services
+    from sinfonietta.library.models import Level, Node
+
+    owner = accounts.create_user(actor=SYSTEM, name="owner")
+    reader = accounts.create_user(actor=SYSTEM, name="reader")
+    accounts.create_group(actor=SYSTEM, name="readers", members=[reader])
+    actor = actor_for_user(owner, Origin())
+    collections = []
+    for number in range(ACLS):
+        collection = services.create_collection(actor=actor, name=f"Collection {number}")
+        if number % 2 == 0:
+            grants = [("group", "readers", Level.READ)]
+            services.set_grants(actor=actor, uid=collection.uid, inherit=False, grants=grants)
+        collections.append(Node.objects.get(id=collection.id))
+    fill(collections)
+    who = actor_for_user(reader, Origin())
+    return accounts.create_token(actor=who, user=reader, name="bench", scope=Token.Scope.READ)[1]
+
+
+def fill(collections: list[object]) -> None:
+    """Folders, files and index rows, in bulk."""
+    from sinfonietta.blobs.models import Blob
+    from sinfonietta.common.time import now
+    from sinfonietta.dicom.models import DicomInstance, DicomSeries
+    from sinfonietta.library.models import Node, Version
+
+    moment, numbers = now(), count(Node.objects.order_by("-id")[0].id + 1)
+    blob = Blob.objects.create(sha256="0" * 64, size_bytes=1, key="none", touched=moment)
+
+    def node(parent: Node, kind: str, name: str) -> Node:
+        return Node(
+            id=next(numbers), kind=kind, parent_id=parent.id, ancestry=parent.below, name=name,
+            acl_id=parent.acl_id, created=moment, modified=moment,
+        )  # fmt: skip
+
+    for first in range(0, STUDIES, 100):
+        nodes, versions, series, instances = [], [], [], []
+        for study in range(first, min(first + 100, STUDIES)):
+            folder = node(collections[study % len(collections)], "folder", f"Study {study}")  # type: ignore[arg-type]
+            nodes.append(folder)
+            for one in range(1, SERIES + 1):
+                row = row_of(folder, study, one)
+                series.append(row)
+                for number in range(1, INSTANCES + 1):
+                    file = node(folder, "file", f"{one}.{number}.dcm")
+                    nodes.append(file)
+                    versions.append(version_of(file, blob, moment))
+                    instances.append(instance_of(file, row, number))
+        Node.objects.bulk_create(nodes, batch_size=1000)
+        Version.objects.bulk_create(versions, batch_size=1000)
+        DicomSeries.objects.bulk_create(series, batch_size=1000)
+        for instance in instances:
+            instance.series_id = instance.series.id
+        DicomInstance.objects.bulk_create(instances, batch_size=1000)
+
+
+def row_of(folder: object, study: int, series: int) -> object:
+    """A series row."""
+    from sinfonietta.dicom.models import DicomSeries
+
+    day = f"{2010 + study % 15}{1 + study % 12:02}{1 + study % 28:02}"
+    study_json = json.dumps({
+        "00080020": {"vr": "DA", "Value": [day]}, "00100020": {"vr": "LO", "Value": [f"P{study}"]},
+        "00100010": {"vr": "PN", "Value": [{"Alphabetic": f"Name{study}^Given"}]},
+        "0020000D": {"vr": "UI", "Value": [f"1.2.{study}"]}, "00081030": {"vr": "LO", "Value": ["Description"]},
+    })  # fmt: skip
+    modality = ("CT", "RTSTRUCT", "PT" if study % 10 == 0 else "MR")[series - 1]
+    series_json = json.dumps({
+        "00080060": {"vr": "CS", "Value": [modality]}, "0020000E": {"vr": "UI", "Value": [f"1.2.{study}.{series}"]},
+    })  # fmt: skip
+    return DicomSeries(
+        container=folder, study_uid=f"1.2.{study}", series_uid=f"1.2.{study}.{series}", patient_id=f"P{study}",
+        patient_name=f"name{study}^given", study_date=day, modality=modality, series_number=series,
+        instances=INSTANCES, size_bytes=INSTANCES, described_by=1,
+        study_json=study_json[1:-1], series_json=series_json[1:-1],
+    )  # fmt: skip
+
+
+def version_of(file: object, blob: object, moment: object) -> object:
+    """The version of a file; it has the file's number."""
+    from sinfonietta.library.models import Version
+
+    return Version(
+        id=file.id, node=file, number=1, blob=blob, size_bytes=1, media_type="application/dicom",  # type: ignore[attr-defined]
+        modified=moment, created=moment,
+    )  # fmt: skip
+
+
+def instance_of(file: object, row: object, number: int) -> object:
+    """An instance row."""
+    from sinfonietta.dicom.models import DicomInstance
+
+    uid = f"{row.series_uid}.{number}"  # type: ignore[attr-defined]
+    text = json.dumps({"00080018": {"vr": "UI", "Value": [uid]}, "00200013": {"vr": "IS", "Value": [number]}})
+    return DicomInstance(
+        version_id=file.id, node=file, series=row, study_uid=row.study_uid, series_uid=row.series_uid, sop_uid=uid,  # type: ignore[attr-defined]
+        sop_class="1.2.840.10008.5.1.4.1.1.2", modality="CT", instance_number=number,
+        transfer_syntax="1.2.840.10008.1.2.1", frames=1, json=text[1:-1],
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
