@@ -67,7 +67,7 @@ function next() {
     }
   }
   draw();
-  refreshTable();
+  if (state.done) refreshTable();
 }
 
 // The table shows what has arrived: now and then while it goes on, and at the end.
