@@ -14,6 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
+from datetime import datetime
 from itertools import count
 
 STUDIES = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
@@ -24,16 +25,28 @@ os.environ.setdefault("SINFONIETTA_DATA", tempfile.mkdtemp(prefix="sinfonietta-b
 os.environ["SINFONIETTA_LOG_LEVEL"] = "ERROR"
 os.environ["DJANGO_SETTINGS_MODULE"] = "sinfonietta.config.settings"
 
+import django  # noqa: E402 - the settings are read from the environment above
+
+django.setup()
+
+from django.conf import settings  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from django.db import connection  # noqa: E402
+from django.test import Client  # noqa: E402
+
+from sinfonietta.accounts import services as accounts  # noqa: E402
+from sinfonietta.accounts.actor import SYSTEM, Origin  # noqa: E402
+from sinfonietta.accounts.models import Token  # noqa: E402
+from sinfonietta.accounts.queries import actor_for_user  # noqa: E402
+from sinfonietta.blobs.models import Blob  # noqa: E402
+from sinfonietta.common.time import now  # noqa: E402
+from sinfonietta.dicom.models import DicomInstance, DicomSeries  # noqa: E402
+from sinfonietta.library import services  # noqa: E402
+from sinfonietta.library.models import Level, Node, Version  # noqa: E402
+
 
 def main() -> None:
     """Build, measure, print."""
-    import django
-
-    django.setup()
-    from django.conf import settings
-    from django.core.management import call_command
-    from django.db import connection
-
     (settings.OPTIONS.data / "static").mkdir(parents=True, exist_ok=True)
     call_command("migrate", verbosity=0)
     begun = time.perf_counter()
@@ -66,8 +79,6 @@ def questions() -> dict[str, str]:
 
 def measure(secret: str, path: str) -> tuple[float, int]:
     """Median of some requests in ms, and the size of the answer."""
-    from django.test import Client
-
     client, times, size = Client(), [], 0
     for _ in range(REPEAT):
         begun = time.perf_counter()
@@ -80,13 +91,6 @@ def measure(secret: str, path: str) -> tuple[float, int]:
 
 def build() -> str:
     """The rows; the secret of a reader's token."""
-    from sinfonietta.accounts import services as accounts
-    from sinfonietta.accounts.actor import SYSTEM, Origin
-    from sinfonietta.accounts.models import Token
-    from sinfonietta.accounts.queries import actor_for_user
-    from sinfonietta.library import services
-    from sinfonietta.library.models import Level, Node
-
     owner = accounts.create_user(actor=SYSTEM, name="owner")
     reader = accounts.create_user(actor=SYSTEM, name="reader")
     accounts.create_group(actor=SYSTEM, name="readers", members=[reader])
@@ -103,13 +107,8 @@ def build() -> str:
     return accounts.create_token(actor=who, user=reader, name="bench", scope=Token.Scope.READ)[1]
 
 
-def fill(collections: list[object]) -> None:
+def fill(collections: list[Node]) -> None:
     """Folders, files and index rows, in bulk."""
-    from sinfonietta.blobs.models import Blob
-    from sinfonietta.common.time import now
-    from sinfonietta.dicom.models import DicomInstance, DicomSeries
-    from sinfonietta.library.models import Node, Version
-
     moment, numbers = now(), count(Node.objects.order_by("-id")[0].id + 1)
     blob = Blob.objects.create(sha256="0" * 64, size_bytes=1, key="none", touched=moment)
 
@@ -122,7 +121,7 @@ def fill(collections: list[object]) -> None:
     for first in range(0, STUDIES, 100):
         nodes, versions, series, instances = [], [], [], []
         for study in range(first, min(first + 100, STUDIES)):
-            folder = node(collections[study % len(collections)], "folder", f"Study {study}")  # type: ignore[arg-type]
+            folder = node(collections[study % len(collections)], "folder", f"Study {study}")
             nodes.append(folder)
             for one in range(1, SERIES + 1):
                 row = row_of(folder, study, one)
@@ -136,14 +135,13 @@ def fill(collections: list[object]) -> None:
         Version.objects.bulk_create(versions, batch_size=1000)
         DicomSeries.objects.bulk_create(series, batch_size=1000)
         for instance in instances:
+            assert instance.series is not None
             instance.series_id = instance.series.id
         DicomInstance.objects.bulk_create(instances, batch_size=1000)
 
 
-def row_of(folder: object, study: int, series: int) -> object:
+def row_of(folder: Node, study: int, series: int) -> DicomSeries:
     """A series row."""
-    from sinfonietta.dicom.models import DicomSeries
-
     day = f"{2010 + study % 15}{1 + study % 12:02}{1 + study % 28:02}"
     study_json = json.dumps({
         "00080020": {"vr": "DA", "Value": [day]}, "00100020": {"vr": "LO", "Value": [f"P{study}"]},
@@ -162,24 +160,20 @@ def row_of(folder: object, study: int, series: int) -> object:
     )  # fmt: skip
 
 
-def version_of(file: object, blob: object, moment: object) -> object:
+def version_of(file: Node, blob: Blob, moment: datetime) -> Version:
     """The version of a file; it has the file's number."""
-    from sinfonietta.library.models import Version
-
     return Version(
-        id=file.id, node=file, number=1, blob=blob, size_bytes=1, media_type="application/dicom",  # type: ignore[attr-defined]
+        id=file.id, node=file, number=1, blob=blob, size_bytes=1, media_type="application/dicom",
         modified=moment, created=moment,
     )  # fmt: skip
 
 
-def instance_of(file: object, row: object, number: int) -> object:
+def instance_of(file: Node, row: DicomSeries, number: int) -> DicomInstance:
     """An instance row."""
-    from sinfonietta.dicom.models import DicomInstance
-
-    uid = f"{row.series_uid}.{number}"  # type: ignore[attr-defined]
+    uid = f"{row.series_uid}.{number}"
     text = json.dumps({"00080018": {"vr": "UI", "Value": [uid]}, "00200013": {"vr": "IS", "Value": [number]}})
     return DicomInstance(
-        version_id=file.id, node=file, series=row, study_uid=row.study_uid, series_uid=row.series_uid, sop_uid=uid,  # type: ignore[attr-defined]
+        version_id=file.id, node=file, series=row, study_uid=row.study_uid, series_uid=row.series_uid, sop_uid=uid,
         sop_class="1.2.840.10008.5.1.4.1.1.2", modality="CT", instance_number=number,
         transfer_syntax="1.2.840.10008.1.2.1", frames=1, json=text[1:-1],
     )  # fmt: skip

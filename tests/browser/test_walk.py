@@ -144,7 +144,7 @@ def test_a_broken_upload_goes_on_after_a_reload(server: Server, sign_in: Callabl
         page.get_by_role("button", name="Upload", exact=True).click()
     chooser.value.set_files(large)
     expect(page.locator("#uploads [data-title]")).to_have_text("1 file uploaded", timeout=60_000)
-    assert sent == [str(48 << 20)]
+    assert int(sent[0]) >= 48 << 20  # not from the beginning (what came before the reload was kept as well)
     me = httpx.get(f"{server.url}/api/v1/me", headers=headers).json()
     found = httpx.get(f"{server.url}/api/v1/nodes/{me['home']}/children", headers=headers).json()["results"]
     assert [one["sha256"] for one in found if one["name"] == "large.bin"] == [

@@ -33,6 +33,8 @@ NAMES = {"00100010": "patient_name", "00080090": "referring_physician"}
 DATES = {"00080020": "study_date", "00100030": "birth_date", "00080021": "series_date"}
 TIMES = {"00080030": "study_time", "00080031": "series_time"}
 MODALITIES_IN_STUDY = "00080061"
+OF_WHOLE_STUDIES = frozenset({"0020000D", MODALITIES_IN_STUDY})
+"""Keys that all rows of a study fulfil, or none."""
 
 STUDY_KEYS = frozenset(
     {"0020000D", "00100020", "00100040", "00080050", "00200010", "00081030", "00100010", "00080090"}

@@ -105,10 +105,16 @@ def studies(
 ) -> Found[Study]:
     """Studies that match, the newest first. Raises BadRequest for a key that cannot be matched."""
     seen = visible(actor, root)
-    matches = DicomSeries.objects.filter(seen & matching.condition(keys or {}, seen))
+    keys = keys or {}
+    matches = DicomSeries.objects.filter(seen & matching.condition(keys, seen))
     # Series of a study may disagree about its date; it stands at the latest. Written so that no study is looked at
     # beyond the page: 13 times as fast as grouping where there are 10,000.
-    later = matches.filter(study_uid=OuterRef("study_uid"), study_date__gt=OuterRef("study_date"))
+    of_rows = {tag: asked for tag, asked in keys.items() if tag not in matching.OF_WHOLE_STUDIES}
+    later = DicomSeries.objects.filter(
+        seen & matching.condition(of_rows, seen),
+        study_uid=OuterRef("study_uid"),
+        study_date__gt=OuterRef("study_date"),
+    )
     dated = matches.filter(~Exists(later)).values_list("study_uid", "study_date").distinct()
     page = [uid for uid, _ in dated.order_by("-study_date", "-study_uid")[offset : offset + limit + 1]]
     wanted = page[:limit]

@@ -37,6 +37,10 @@ DOES_NOT_MATCH = 0xA900
 CANNOT_UNDERSTAND = 0xC000
 
 
+Waiting = tuple[int, Item, Header]
+"""What will be filed with the next batch: its place in the results, and what is known of it."""
+
+
 @dataclass(frozen=True)
 class Stored:
     """What became of one instance. ``reason`` is 0 where it is filed, else a failure reason of DICOM."""
@@ -61,7 +65,7 @@ class Filing:
         self.target = access.require(actor, target, Level.WRITE)
         self.study = study
         self.results: list[Stored] = []
-        self._waiting: list[tuple[int, Item, Header]] = []
+        self._waiting: list[Waiting] = []
         self._meant: dict[tuple[UUID, tuple[str, ...]], str] = {}
         self._taken: dict[tuple[UUID, str, str], bool] = {}
         self._places: dict[tuple[str, str], tuple[UUID, tuple[str, ...]]] = {}
@@ -116,15 +120,15 @@ class Filing:
     def flush(self) -> None:
         """File what waits."""
         waiting, self._waiting = self._waiting, []
-        waiting = [entry for entry in waiting if not self._is_there(entry[1], entry[2])]
-        again = []
+        waiting = self._missing(waiting)
+        again: list[Waiting] = []
         for entry, outcome in zip(waiting, self._put([item for _, item, _ in waiting]), strict=True):
             if isinstance(outcome, PreconditionFailed):
                 again.append(entry)
             else:
                 self._note(entry[0], outcome)
         # The name is taken: by the same bytes that came a moment ago, or by others, beside which these are filed.
-        again = [entry for entry in again if not self._is_there(entry[1], entry[2])]
+        again = self._missing(again)
         renamed = [
             replace(item, name=f"{header.sop_instance_uid} {item.sha256[:8]}.dcm", if_none_match=False)
             for _, item, header in again
@@ -139,16 +143,15 @@ class Filing:
         if isinstance(outcome, Problem):
             self.results[at] = replace(self.results[at], reason=reason_of(outcome), problem=str(outcome))
 
-    def _is_there(self, item: Item, header: Header) -> bool:
-        """Whether these very bytes are filed in the place that they would go to."""
+    def _missing(self, entries: list[Waiting]) -> list[Waiting]:
+        """Those whose very bytes are not filed below the target yet, as this instance."""
         seen = DicomInstance.objects.filter(
             visible(self.actor, self.target, "series__"),
-            sop_uid=header.sop_instance_uid,
-            study_uid=header.study_uid,
-            series_uid=header.series_uid,
-            version__blob__sha256=item.sha256,
+            sop_uid__in={header.sop_instance_uid for _, _, header in entries},
+            version__blob__sha256__in={item.sha256 for _, item, _ in entries},
         )
-        return seen.exists()
+        there = set(seen.values_list("version__blob__sha256", flat=True)) if entries else set()
+        return [entry for entry in entries if entry[1].sha256 not in there]
 
     def _place(self, header: Header) -> tuple[UUID, tuple[str, ...]]:
         pair = (header.study_uid, header.series_uid)

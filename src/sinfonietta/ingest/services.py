@@ -132,7 +132,8 @@ def put_many(*, actor: Actor, items: Sequence[Item]) -> list[Filed | Problem]:
     with store.default().filing():
         keys = _make_durable([result for result in results if isinstance(result, Item)])
         with writing():
-            done = [_file(actor, result, keys) if isinstance(result, Item) else result for result in results]
+            places: Places = {}
+            done = [_file(actor, result, keys, places) if isinstance(result, Item) else result for result in results]
             filed = [result for result in done if isinstance(result, Filed) and result.created]
             transaction.on_commit(lambda: _announce(filed))
     return done
@@ -160,11 +161,16 @@ def _make_durable(items: Sequence[Item]) -> dict[str, str]:
         return {item.staged: key for item, key in zip(items, keys, strict=True)}
 
 
-def _file(actor: Actor, item: Item, keys: dict[str, str]) -> Filed | Problem:
+Places = dict[tuple[UUID, tuple[str, ...], bool], Node]
+"""Containers that are locked and checked already in this transaction: a series of slices asks for one, over and over."""
+
+
+def _file(actor: Actor, item: Item, keys: dict[str, str], places: Places) -> Filed | Problem:
     assert item.verdict
+    where = (item.parent, item.folders, item.fileset)
     try:
         with writing():  # a savepoint: one that is refused does not undo the others
-            parent = _place(actor, item)
+            parent = places.get(where) or _place(actor, item)
             blob = blobs.keep(actor=actor, sha256=item.sha256, size_bytes=item.size_bytes, key=keys[item.staged])
             filed = file_version(
                 actor=actor,
@@ -181,7 +187,8 @@ def _file(actor: Actor, item: Item, keys: dict[str, str]) -> Filed | Problem:
             )
             if item.upload:
                 Upload.objects.filter(uid=item.upload).update(file=filed.node.uid)
-            return filed
+        places[where] = parent  # what a refused one made on its way is undone with it
+        return filed
     except Problem as problem:
         return problem
 

@@ -43,14 +43,14 @@ def test_names_are_unique_whatever_their_case(alice: Actor, name: str) -> None:
     assert (Principal.objects.count(), Event.objects.count()) == before
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a/b", "a\0", "ä", "x" * 151, "a\n", str(uuid.uuid4()), "<script>"])
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "a\0", "ä", "x" * 151, "a\n", "0" * 32, "<script>"])
 def test_names_that_are_refused(name: str) -> None:
     with pytest.raises(Invalid) as refused:
         services.create_user(actor=SYSTEM, name=name)
     assert "name" in refused.value.errors
 
 
-@pytest.mark.parametrize("password", ["short", "password1234"[:8], "123456789012", ""])
+@pytest.mark.parametrize("password", ["short", "password", "123456789012", ""])
 def test_weak_passwords_are_refused_and_leave_nothing(password: str) -> None:
     with pytest.raises(Invalid) as refused:
         services.create_user(actor=SYSTEM, name="dave", password=password)
