@@ -34,6 +34,7 @@ check: ## Lint, types, import contracts, migrations, docs
 	$(BIN)/lint-imports
 	$(BIN)/django-admin makemigrations --check --dry-run --settings sinfonietta.config.settings
 	$(BIN)/python scripts/check_docs.py
+	$(BIN)/python scripts/write_reference.py --check
 
 bench: ## The project's benchmark: a table, and JSON in var/bench
 	$(PYTHON) scripts/setup.py tests

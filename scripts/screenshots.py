@@ -1,0 +1,165 @@
+"""Pictures of the main pages for the docs: desktop and phone, light and dark.
+
+    .venv/bin/python scripts/screenshots.py
+
+Starts a demo of its own in a temporary folder, walks through it in Chromium, and writes
+docs/screenshots/PAGE-SIZE-THEME.png.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import BrowserContext, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "docs" / "screenshots"
+SIZES = {"desktop": (1280, 820), "phone": (390, 844)}
+COLORS = 128
+FLAGS = ["--no-sandbox", "--disable-gpu", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+         "--disable-background-networking"]  # fmt: skip
+
+
+@contextmanager
+def demo() -> Iterator[tuple[str, dict[str, str]]]:
+    """A running demo: its address, and the passwords of its people."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "sinfonietta", "demo", "--data", folder, "--port", str(port)]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("SINFONIETTA_")}
+        process = subprocess.Popen(command, env=kept, stdout=subprocess.DEVNULL)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait(f"{url}/readyz", process)
+            lines = (Path(folder) / "demo-passwords.txt").read_text(encoding="utf-8").splitlines()
+            yield url, dict(line.split("\t")[:2] for line in lines)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(1200):
+        if process.poll() is not None:
+            raise SystemExit("The demo ended.")
+        try:
+            with urllib.request.urlopen(url):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+    raise SystemExit("The demo did not become ready.")
+
+
+def sign_in(page: Page, url: str, password: str) -> None:
+    """As the physicist who owns the demo's study."""
+    page.goto(url)
+    page.get_by_label("Name").fill("ines")
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("heading", name="Collections").wait_for()
+
+
+class Walk:
+    """One walk through the pages in one size and theme."""
+
+    def __init__(self, context: BrowserContext, url: str, suffix: str) -> None:
+        self.context, self.url, self.suffix = context, url, suffix
+        self.page = context.new_page()
+
+    def shoot(self, name: str, page: Page | None = None) -> None:
+        """Take the picture, with few enough colours to be small."""
+        page = page or self.page
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(400)  # animations of dialogs
+        picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        picture.quantize(COLORS).save(TARGET / f"{name}-{self.suffix}.png", optimize=True)
+        print(f"{name}-{self.suffix}")
+
+    def all(self, password: str) -> None:
+        """The whole walk."""
+        page, url = self.page, self.url
+        page.goto(url)
+        self.shoot("sign-in")
+        sign_in(page, url, password)
+        self.shoot("collections")
+        page.get_by_role("link", name="Thorax phantom study").click()
+        study = page.url
+        page.get_by_role("link", name="Documents").wait_for()
+        page.locator(".page-head").get_by_role("button", name="Share").click()
+        page.locator("#share-q").wait_for()
+        self.shoot("share")
+        page.goto(study)
+        page.get_by_role("link", name="Documents").click()
+        page.get_by_role("link", name="protocol.md").wait_for()
+        self.shoot("browse")
+        self.uploads()
+        page.goto(study)
+        page.get_by_role("link", name="Patient PHANTOM-000").click()
+        page.get_by_role("link", name="CT", exact=True).click()
+        page.get_by_role("link", name="ct_036.dcm").click()
+        page.locator("[data-drawn]").wait_for()
+        self.shoot("image")
+        address = page.get_by_role("link", name="Open in viewer").get_attribute("href")
+        page.goto(f"{url}/studies")
+        self.shoot("studies")
+        page.get_by_role("link", name="Phantom, Zoë").click()
+        page.locator(".series-list").wait_for()
+        self.shoot("study")
+        for name in ("trash", "account"):
+            page.goto(f"{url}/{name}")
+            self.shoot(name)
+        self.viewer(f"{url}{address}")
+
+    def uploads(self) -> None:
+        """A few files on their way, in a folder that nothing else shows."""
+        page = self.page
+        page.goto(self.url)
+        page.get_by_role("link", name="Your own place").click()
+        files = [{"name": f"slice_{n:03d}.dcm", "mimeType": "application/dicom", "buffer": bytes(9000 + n)} for n in range(60)]
+        with page.expect_file_chooser() as chooser:
+            page.get_by_role("button", name="Upload", exact=True).click()
+        chooser.value.set_files(files)  # type: ignore[arg-type]
+        page.locator("#uploads [data-title]").get_by_text("60 files uploaded").wait_for()
+        page.get_by_role("link", name="slice_059.dcm").wait_for()
+        self.shoot("uploads")
+
+    def viewer(self, address: str) -> None:
+        """OHIF, once an image is on its canvas."""
+        page = self.context.new_page()
+        page.goto(address)
+        page.locator("canvas.cornerstone-canvas").first.wait_for(timeout=90_000)
+        page.wait_for_timeout(4000)
+        self.shoot("viewer", page)
+
+
+def main() -> None:
+    """Take all pictures."""
+    TARGET.mkdir(parents=True, exist_ok=True)
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    with demo() as (url, passwords), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        for size, (width, height) in SIZES.items():
+            for theme in ("light", "dark"):
+                context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)  # type: ignore[arg-type]
+                Walk(context, url, f"{size}-{theme}").all(passwords["ines"])
+                context.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
