@@ -162,7 +162,7 @@ def _make_durable(items: Sequence[Item]) -> dict[str, str]:
 
 
 Places = dict[tuple[UUID, tuple[str, ...], bool], Node]
-"""Containers that are locked and checked already in this transaction: a series of slices asks for one, over and over."""
+"""Containers that are locked and checked already in this transaction: slices of a series ask for the same one."""
 
 
 def _file(actor: Actor, item: Item, keys: dict[str, str], places: Places) -> Filed | Problem:
