@@ -21,7 +21,7 @@ from sinfonietta.library.changes import writing
 from sinfonietta.library.models import Trash, Version
 from sinfonietta.library.services import usage
 from sinfonietta.library.services.copying import copy_large
-from sinfonietta.library.services.trash import delete
+from sinfonietta.library.services.deletion import delete
 
 BATCH = 200
 

@@ -1,10 +1,10 @@
 """Writes of the library: each one transaction, with its audit event and its line in the feed of changes."""
 
 from sinfonietta.library.services.copying import Copied, copy
+from sinfonietta.library.services.deletion import purge, restore, trash
 from sinfonietta.library.services.files import Filed, file_version, restore_version, set_metadata, set_state
 from sinfonietta.library.services.place import move
 from sinfonietta.library.services.sharing import set_grants, set_owners
-from sinfonietta.library.services.trash import purge, restore, trash
 from sinfonietta.library.services.tree import (
     create_collection,
     create_fileset,

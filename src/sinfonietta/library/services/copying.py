@@ -25,7 +25,7 @@ from sinfonietta.library.hooks import indexers
 from sinfonietta.library.models import STEP, Change, Level, Metadata, Node, Trash, Version, subtree
 from sinfonietta.library.names import clean_name, numbered
 from sinfonietta.library.services import events, usage
-from sinfonietta.library.services.trash import delete
+from sinfonietta.library.services.deletion import delete
 from sinfonietta.library.services.tree import DEEPEST, insert, new_node, set_place
 
 AT_ONCE = 5000
