@@ -24,6 +24,13 @@ from sinfonietta.library import access
 from sinfonietta.library.models import Node, base36
 
 Row = TypeVar("Row")
+WITH = ("header", "version__blob", "node", "series__container")
+NEEDED = (
+    "study_uid", "series_uid", "sop_uid", "sop_class", "transfer_syntax", "frames", "header__places",
+    "version__created", "version__blob__sha256", "version__blob__size_bytes", "version__blob__key",
+    "version__blob__store", "node__uid", "node__ancestry", "series__container__uid", "series__container__ancestry",
+)  # fmt: skip
+"""What a request for one instance looks at; datasets are large, and loaded only where they are asked for."""
 CHUNK = 200
 """Rows that are fetched at a time where a long answer is streamed."""
 
@@ -222,7 +229,7 @@ def instance(*, actor: Actor, root: Node | None = None, study: str, series: str,
     rows = DicomInstance.objects.filter(
         visible(actor, root, "series__"), study_uid=study, series_uid=series, sop_uid=uid, series__isnull=False
     )
-    found = rows.select_related("header", "version__blob", "node", "series__container").order_by("-version_id").first()
+    found = rows.select_related(*WITH).only(*NEEDED).order_by("-version_id").first()
     if found is None:
         raise NotFound("There is no such instance, or it is not yours to see.")
     return found

@@ -30,15 +30,17 @@ def keys_of(path: dict[str, str]) -> dict[str, str]:
     return {TAGS[name]: uid for name, uid in path.items()}
 
 
+def _one(call: Call, study: str, series: str, instance: str) -> DicomInstance:
+    return queries.instance(actor=call.actor, root=call.root, study=study, series=series, uid=instance)
+
+
 @door("GET", "HEAD")
 def metadata(call: Call, **path: str) -> HttpResponseBase:
     """All attributes of a study, a series or an instance, bulk data by address (PS3.18 10.4.1.1.2)."""
     content_type = media.require_json(call.request)
     headers = {"Cache-Control": "private, no-cache"}
     if "instance" in path:
-        row = queries.instance(
-            actor=call.actor, root=call.root, study=path["study"], series=path["series"], uid=path["instance"]
-        )
+        row = _one(call, **path)
         call.audit("dicom.metadata", row.node)
         return HttpResponse(b"".join(_json(call, [row])), content_type=content_type, headers=headers)
     keys = keys_of(path)
@@ -79,7 +81,10 @@ def retrieve(call: Call, **path: str) -> HttpResponseBase:
 
 def retrieved(call: Call, **path: str) -> HttpResponseBase:
     """As ``retrieve``."""
-    rows = queries.files(actor=call.actor, root=call.root, keys=keys_of(path))
+    if "instance" in path:
+        rows = [_one(call, **path)]
+    else:
+        rows = queries.files(actor=call.actor, root=call.root, keys=keys_of(path))
     single = _single(call, rows, alone="instance" in path)
     _audit(call, rows)
     if single:
@@ -115,7 +120,7 @@ def _file_part(call: Call, row: DicomInstance) -> Part:
 @door("GET", "HEAD")
 def frames(call: Call, study: str, series: str, instance: str, frames: list[int]) -> HttpResponseBase:
     """Frames, by default as they are stored (PS3.18 10.4.1.1.6)."""
-    row = queries.instance(actor=call.actor, root=call.root, study=study, series=series, uid=instance)
+    row = _one(call, study, series, instance)
     found = frames_of(row, frames, media.accepted(call.request))
     call.audit("dicom.frames", _container(row))  # one event for a stretch of frames, not one each
     if isinstance(found, Frame):
@@ -127,7 +132,7 @@ def frames(call: Call, study: str, series: str, instance: str, frames: list[int]
 @door("GET", "HEAD")
 def bulk(call: Call, study: str, series: str, instance: str, uri: str) -> HttpResponseBase:
     """A value that metadata names by address, nested ones too (PS3.18 10.4.1.1.5)."""
-    row = queries.instance(actor=call.actor, root=call.root, study=study, series=series, uid=instance)
+    row = _one(call, study, series, instance)
     values = bulk_of(row, f"bulk/{uri}")
     call.audit("dicom.frames", _container(row))
     for one in media.accepted(call.request):
