@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from itertools import groupby
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db.models import Max, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Length
@@ -73,7 +73,7 @@ def copy_large(*, actor: Actor, uid: UUID, parent: UUID, name: str | None, step:
     with step(0), writing():
         source, target = _ends(actor, uid, parent)
         total = access.readable(actor).filter(subtree(source)).count() + 1
-        top = new_node(actor, target, source.kind, source.name)
+        top = new_node(actor, target, source.kind, uuid4().hex)  # its name comes last, when it is shown
         top.save(force_insert=True)
         moment = now()
         entry = Trash.objects.create(node=top, trashed_at=moment, purge_after=moment + LEFT_OVER, restorable=False)
