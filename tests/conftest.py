@@ -39,6 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
     import django
 
     django.setup()
+    # A worker of pytest-xdist that inherited this would read its settings before it has a data folder of its own.
+    del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

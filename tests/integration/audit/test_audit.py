@@ -138,7 +138,8 @@ def test_no_read_is_lost_between_threads() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_process_that_ends_writes_what_waits() -> None:
     program = (
-        "import django, uuid; django.setup()\n"
+        "import django, os, uuid\n"
+        "os.environ['DJANGO_SETTINGS_MODULE'] = 'sinfonietta.config.settings'; django.setup()\n"
         "from sinfonietta.audit import services; from sinfonietta.accounts.actor import SYSTEM\n"
         f"services.record_read(actor=SYSTEM, action='file.read', target=uuid.UUID('{FILE}'))\n"
     )
