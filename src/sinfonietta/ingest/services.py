@@ -132,6 +132,7 @@ def put_many(*, actor: Actor, items: Sequence[Item]) -> list[Filed | Problem]:
     with store.default().filing():
         keys = _make_durable([result for result in results if isinstance(result, Item)])
         with writing():
+            access.lock_collections_of(item.parent for item in items)
             places: Places = {}
             done = [_file(actor, result, keys, places) if isinstance(result, Item) else result for result in results]
             filed = [result for result in done if isinstance(result, Filed) and result.created]

@@ -6,7 +6,7 @@ that one condition serves every read: the node's ACL is among those that name on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -100,6 +100,15 @@ def _collections(actor: Actor, uid: UUID, others: Sequence[UUID], trashed: bool)
 def lock_collections(ids: set[int]) -> None:
     """Lock collections until the transaction ends."""
     list(Node.objects.filter(id__in=ids).order_by("id").select_for_update(no_key=True).values_list("id"))
+
+
+def lock_collections_of(uids: Iterable[UUID]) -> None:
+    """Lock the collections of nodes before a row of writes to them, each in a savepoint of its own.
+
+    A lock that is first taken in a savepoint ends where that is rolled back, in the middle of the transaction; two
+    who do so can wait for each other.
+    """
+    lock_collections({node.collection_id for node in Node.objects.filter(uid__in=set(uids)).only("ancestry")})
 
 
 def reaches_all(actor: Actor, nodes: Q, level: Level) -> bool:
