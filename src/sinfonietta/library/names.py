@@ -7,6 +7,8 @@ import unicodedata
 from sinfonietta.common.errors import Invalid
 
 LONGEST = 255
+LONGEST_ENDING = 20
+"""What comes after the last dot of a name and is longer is no ending."""
 
 
 def clean_name(name: str) -> str:
@@ -40,7 +42,7 @@ def encodable(text: str) -> bool:
 def numbered(name: str, number: int) -> str:
     """``scan (2).dcm`` for ``scan.dcm``: the name of another thing beside one of that name."""
     stem, dot, ending = name.rpartition(".")
-    if not stem:
+    if not stem or len(ending) > LONGEST_ENDING:
         stem, dot, ending = name, "", ""
     tail = f" ({number}){dot}{ending}"
     return stem[: LONGEST - len(tail)] + tail

@@ -183,3 +183,16 @@ def test_the_manifest_names_nothing_hidden(alice: Actor, bob: Actor, study: Node
     assert sorted(seen) == ["a.txt", f"inner ({str(inner.uid)[:8]})/c.txt"]
     everything = [row.path for row in queries.manifest(actor=alice, uid=folder.uid)]
     assert sorted(everything) == ["a.txt", "q.txt", "secret name/b.txt", "secret name/inner/c.txt"]
+
+
+def test_a_manifest_of_many_chunks_holds_every_file_once(
+    alice: Actor, folder: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sinfonietta.library.queries.files.CHUNK", 3)
+    inner = services.create_folder(actor=alice, parent=folder.uid, name="inner")
+    for place in (folder, inner, folder):
+        fill(alice, place.uid, 4 if place is inner else 5)
+        fill(alice, place.uid, 2)
+    paths = [row.path for row in queries.manifest(actor=alice, uid=folder.uid)]
+    assert len(paths) == len(set(paths)) == 13
+    assert [path.count("/") for path in paths] == [0] * 7 + [1] * 6

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs.models import Blob
@@ -82,7 +82,7 @@ def _rows(actor: Actor, root: Node) -> Iterator[ManifestRow]:
     held = ~access.within(actor, Level.MANAGE) if not actor.is_system else None
     if held is not None:
         files = files.exclude(held, current__state=Version.State.QUARANTINED)
-    for file in files.select_related("current__blob").order_by("ancestry", "name").iterator(CHUNK):
+    for file in _in_order(files.select_related("current__blob")):
         assert file.current is not None
         yield ManifestRow(
             folders.get(file.parent_id, "") + file.name,
@@ -91,6 +91,19 @@ def _rows(actor: Actor, root: Node) -> Iterator[ManifestRow]:
             file.uid,
             file.current.blob,
         )
+
+
+def _in_order(files: QuerySet[Node]) -> Iterator[Node]:
+    """Folder by folder, in the order in which they came; a query for each chunk.
+
+    One query kept open for hours, while a large download goes to a slow client, would keep SQLite from ever shortening
+    its write-ahead log.
+    """
+    after = Q()
+    while chunk := list(files.filter(after).order_by("ancestry", "id")[:CHUNK]):
+        yield from chunk
+        last = chunk[-1]
+        after = Q(ancestry__gte=last.ancestry) & (Q(ancestry__gt=last.ancestry) | Q(id__gt=last.id))
 
 
 def _paths(root: Node, containers: QuerySet[Node]) -> dict[int | None, str]:
