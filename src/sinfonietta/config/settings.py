@@ -20,6 +20,7 @@ ALLOWED_HOSTS = OPTIONS.allowed_hosts
 ROOT_URLCONF = "sinfonietta.config.urls"
 WSGI_APPLICATION = "sinfonietta.config.wsgi.application"
 AUTH_USER_MODEL = "accounts.User"
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # the sign-in name is unique whatever its case, by a constraint on lower(name)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en"
 USE_TZ = True
