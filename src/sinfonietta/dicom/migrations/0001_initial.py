@@ -5,115 +5,154 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('library', '0001_initial'),
+        ("library", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='DicomInstance',
+            name="DicomInstance",
             fields=[
-                ('version', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='dicom', serialize=False, to='library.version')),
-                ('study_uid', models.CharField(max_length=64)),
-                ('series_uid', models.CharField(max_length=64)),
-                ('sop_uid', models.CharField(max_length=64)),
-                ('sop_class', models.CharField(max_length=64)),
-                ('modality', models.CharField(blank=True, max_length=255)),
-                ('instance_number', models.BigIntegerField(null=True)),
-                ('transfer_syntax', models.CharField(max_length=64)),
-                ('frames', models.BigIntegerField(default=0, help_text='As declared; 0: no pixel data')),
-                ('json', models.TextField(help_text='Members of the DICOM JSON object, without braces')),
-                ('node', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='library.node')),
+                (
+                    "version",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="dicom",
+                        serialize=False,
+                        to="library.version",
+                    ),
+                ),
+                ("study_uid", models.CharField(max_length=64)),
+                ("series_uid", models.CharField(max_length=64)),
+                ("sop_uid", models.CharField(max_length=64)),
+                ("sop_class", models.CharField(max_length=64)),
+                ("modality", models.CharField(blank=True, max_length=255)),
+                ("instance_number", models.BigIntegerField(null=True)),
+                ("transfer_syntax", models.CharField(max_length=64)),
+                ("frames", models.BigIntegerField(default=0, help_text="As declared; 0: no pixel data")),
+                ("json", models.TextField(help_text="Members of the DICOM JSON object, without braces")),
+                (
+                    "node",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="library.node"),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='DicomHeader',
+            name="DicomHeader",
             fields=[
-                ('instance', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='header', serialize=False, to='dicom.dicominstance')),
-                ('dataset', models.BinaryField(help_text='The DICOM JSON model, zlib')),
-                ('places', models.BinaryField(help_text='Where pixels and bulk data lie, and the rest of the header; zlib')),
+                (
+                    "instance",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="header",
+                        serialize=False,
+                        to="dicom.dicominstance",
+                    ),
+                ),
+                ("dataset", models.BinaryField(help_text="The DICOM JSON model, zlib")),
+                (
+                    "places",
+                    models.BinaryField(help_text="Where pixels and bulk data lie, and the rest of the header; zlib"),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='DicomSeries',
+            name="DicomSeries",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('study_uid', models.CharField(max_length=64)),
-                ('series_uid', models.CharField(max_length=64)),
-                ('patient_id', models.CharField(blank=True, max_length=255)),
-                ('patient_name', models.CharField(blank=True, help_text='Folded for search', max_length=255)),
-                ('birth_date', models.CharField(blank=True, max_length=255)),
-                ('sex', models.CharField(blank=True, max_length=255)),
-                ('study_date', models.CharField(blank=True, max_length=255)),
-                ('study_time', models.CharField(blank=True, max_length=255)),
-                ('accession_number', models.CharField(blank=True, max_length=255)),
-                ('study_id', models.CharField(blank=True, max_length=255)),
-                ('study_description', models.CharField(blank=True, max_length=255)),
-                ('referring_physician', models.CharField(blank=True, help_text='Folded for search', max_length=255)),
-                ('modality', models.CharField(blank=True, max_length=255)),
-                ('series_number', models.BigIntegerField(null=True)),
-                ('series_description', models.CharField(blank=True, max_length=255)),
-                ('series_date', models.CharField(blank=True, max_length=255)),
-                ('series_time', models.CharField(blank=True, max_length=255)),
-                ('body_part', models.CharField(blank=True, max_length=255)),
-                ('instances', models.PositiveIntegerField(default=0, help_text='Different SOP Instance UIDs')),
-                ('size_bytes', models.BigIntegerField(default=0)),
-                ('described_by', models.BigIntegerField(help_text='Id of the version that the attributes were taken from')),
-                ('study_json', models.TextField(help_text='Members of the DICOM JSON object, without braces')),
-                ('series_json', models.TextField()),
-                ('container', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='library.node')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("study_uid", models.CharField(max_length=64)),
+                ("series_uid", models.CharField(max_length=64)),
+                ("patient_id", models.CharField(blank=True, max_length=255)),
+                ("patient_name", models.CharField(blank=True, help_text="Folded for search", max_length=255)),
+                ("birth_date", models.CharField(blank=True, max_length=255)),
+                ("sex", models.CharField(blank=True, max_length=255)),
+                ("study_date", models.CharField(blank=True, max_length=255)),
+                ("study_time", models.CharField(blank=True, max_length=255)),
+                ("accession_number", models.CharField(blank=True, max_length=255)),
+                ("study_id", models.CharField(blank=True, max_length=255)),
+                ("study_description", models.CharField(blank=True, max_length=255)),
+                ("referring_physician", models.CharField(blank=True, help_text="Folded for search", max_length=255)),
+                ("modality", models.CharField(blank=True, max_length=255)),
+                ("series_number", models.BigIntegerField(null=True)),
+                ("series_description", models.CharField(blank=True, max_length=255)),
+                ("series_date", models.CharField(blank=True, max_length=255)),
+                ("series_time", models.CharField(blank=True, max_length=255)),
+                ("body_part", models.CharField(blank=True, max_length=255)),
+                ("instances", models.PositiveIntegerField(default=0, help_text="Different SOP Instance UIDs")),
+                ("size_bytes", models.BigIntegerField(default=0)),
+                (
+                    "described_by",
+                    models.BigIntegerField(help_text="Id of the version that the attributes were taken from"),
+                ),
+                ("study_json", models.TextField(help_text="Members of the DICOM JSON object, without braces")),
+                ("series_json", models.TextField()),
+                (
+                    "container",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="library.node"),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='dicominstance',
-            name='series',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='files', to='dicom.dicomseries'),
+            model_name="dicominstance",
+            name="series",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="files", to="dicom.dicomseries"
+            ),
         ),
         migrations.AddIndex(
-            model_name='dicomseries',
-            index=models.Index(fields=['study_uid', 'series_uid'], name='dicom_dicom_study_u_b339f6_idx'),
+            model_name="dicomseries",
+            index=models.Index(fields=["study_uid", "series_uid"], name="dicom_dicom_study_u_b339f6_idx"),
         ),
         migrations.AddIndex(
-            model_name='dicomseries',
-            index=models.Index(fields=['series_uid'], name='dicom_dicom_series__08360c_idx'),
+            model_name="dicomseries",
+            index=models.Index(fields=["series_uid"], name="dicom_dicom_series__08360c_idx"),
         ),
         migrations.AddIndex(
-            model_name='dicomseries',
-            index=models.Index(fields=['study_date', 'study_uid'], name='dicom_dicom_study_d_d93575_idx'),
+            model_name="dicomseries",
+            index=models.Index(fields=["study_date", "study_uid"], name="dicom_dicom_study_d_d93575_idx"),
         ),
         migrations.AddIndex(
-            model_name='dicomseries',
-            index=models.Index(fields=['study_uid', 'study_date'], name='dicom_dicom_study_u_339d85_idx'),
+            model_name="dicomseries",
+            index=models.Index(fields=["study_uid", "study_date"], name="dicom_dicom_study_u_339d85_idx"),
         ),
         migrations.AddIndex(
-            model_name='dicomseries',
-            index=models.Index(fields=['patient_id'], name='dicom_patient_id_begins', opclasses=['varchar_pattern_ops']),
+            model_name="dicomseries",
+            index=models.Index(
+                fields=["patient_id"], name="dicom_patient_id_begins", opclasses=["varchar_pattern_ops"]
+            ),
         ),
         migrations.AddIndex(
-            model_name='dicomseries',
-            index=models.Index(fields=['patient_name'], name='dicom_patient_name_begins', opclasses=['varchar_pattern_ops']),
+            model_name="dicomseries",
+            index=models.Index(
+                fields=["patient_name"], name="dicom_patient_name_begins", opclasses=["varchar_pattern_ops"]
+            ),
         ),
         migrations.AddIndex(
-            model_name='dicomseries',
-            index=models.Index(fields=['accession_number'], name='dicom_accession_number_begins', opclasses=['varchar_pattern_ops']),
+            model_name="dicomseries",
+            index=models.Index(
+                fields=["accession_number"], name="dicom_accession_number_begins", opclasses=["varchar_pattern_ops"]
+            ),
         ),
         migrations.AddIndex(
-            model_name='dicomseries',
-            index=models.Index(fields=['modality', 'study_uid'], name='dicom_dicom_modalit_331d80_idx'),
+            model_name="dicomseries",
+            index=models.Index(fields=["modality", "study_uid"], name="dicom_dicom_modalit_331d80_idx"),
         ),
         migrations.AddConstraint(
-            model_name='dicomseries',
-            constraint=models.UniqueConstraint(fields=('container', 'study_uid', 'series_uid'), name='dicom_series_unique'),
+            model_name="dicomseries",
+            constraint=models.UniqueConstraint(
+                fields=("container", "study_uid", "series_uid"), name="dicom_series_unique"
+            ),
         ),
         migrations.AddIndex(
-            model_name='dicominstance',
-            index=models.Index(fields=['series', 'sop_uid'], name='dicom_dicom_series__240fe7_idx'),
+            model_name="dicominstance",
+            index=models.Index(fields=["series", "sop_uid"], name="dicom_dicom_series__240fe7_idx"),
         ),
         migrations.AddIndex(
-            model_name='dicominstance',
-            index=models.Index(fields=['sop_uid'], name='dicom_dicom_sop_uid_3015a7_idx'),
+            model_name="dicominstance",
+            index=models.Index(fields=["sop_uid"], name="dicom_dicom_sop_uid_3015a7_idx"),
         ),
     ]
