@@ -67,13 +67,16 @@ class Node(models.Model):
     id = models.BigAutoField(primary_key=True)
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     kind = models.CharField(max_length=10, choices=Kind)
-    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
+    # No index of their own where another one begins with the column, or nobody asks: each costs every write.
+    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children", db_index=False)
     ancestry = models.CharField(max_length=1200)
     name = models.CharField(max_length=255)
-    acl = models.ForeignKey(Acl, on_delete=models.RESTRICT, related_name="nodes")
+    acl = models.ForeignKey(Acl, on_delete=models.RESTRICT, related_name="nodes", db_index=False)
     created = models.DateTimeField()
     modified = models.DateTimeField()
-    created_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        "accounts.User", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     # DO_NOTHING: a trash row ends with its node, when all that went with it has been restored or deleted.
     trash = models.ForeignKey("Trash", null=True, on_delete=models.DO_NOTHING, related_name="nodes")
     # A file's own; null for containers. Size and media type are those of the current version, here for sorting.
@@ -153,7 +156,7 @@ class Version(models.Model):
         CONFLICT = "conflict"
 
     id = models.BigAutoField(primary_key=True)
-    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="versions")
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="versions", db_index=False)
     number = models.PositiveIntegerField()
     blob = models.ForeignKey("blobs.Blob", on_delete=models.PROTECT, related_name="+")
     size_bytes = models.BigIntegerField()
@@ -162,7 +165,9 @@ class Version(models.Model):
     problem = models.TextField(blank=True, help_text="Why it is incomplete or quarantined")
     modified = models.DateTimeField(help_text="The file's own time, as the sender said, or when it came")
     created = models.DateTimeField()
-    created_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        "accounts.User", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["node", "number"], name="version_number_unique")]

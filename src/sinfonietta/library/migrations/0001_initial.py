@@ -55,12 +55,16 @@ class Migration(migrations.Migration):
                 (
                     "acl",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.RESTRICT, related_name="nodes", to="library.acl"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.RESTRICT,
+                        related_name="nodes",
+                        to="library.acl",
                     ),
                 ),
                 (
                     "created_by",
                     models.ForeignKey(
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",
@@ -70,6 +74,7 @@ class Migration(migrations.Migration):
                 (
                     "parent",
                     models.ForeignKey(
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="children",
@@ -184,6 +189,7 @@ class Migration(migrations.Migration):
                 (
                     "created_by",
                     models.ForeignKey(
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",
@@ -193,7 +199,10 @@ class Migration(migrations.Migration):
                 (
                     "node",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="versions", to="library.node"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="library.node",
                     ),
                 ),
             ],
