@@ -16,13 +16,20 @@ import httpx
 PATIENCE_S = 60
 
 
+def free_port() -> int:
+    """A port of loopback that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @dataclass
 class Server:
     """``sinfonietta serve`` on loopback, with the command line to administer it."""
 
     data: Path
     workers: int = 0
-    port: int = field(default_factory=lambda: free_port())
+    port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -81,10 +88,3 @@ class Server:
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SINFONIETTA_")}
         return kept | {"SINFONIETTA_DATA": str(self.data), "SINFONIETTA_LOG_LEVEL": "WARNING"}
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -170,12 +170,12 @@ class LocalStore:
         """All that is kept, with the time of its last change (seconds since 1970)."""
         for first in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
             for second in sorted(first.iterdir()):
-                for entry in os.scandir(second):
+                for entry in second.iterdir():
                     yield f"{first.name}/{second.name}/{entry.name}", entry.stat().st_mtime
 
     def staged(self) -> Iterator[tuple[str, float]]:
         """All that is in staging, with the time of its last change."""
-        for entry in os.scandir(self.staging):
+        for entry in self.staging.iterdir():
             yield entry.name, entry.stat().st_mtime
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, ForeignObjectRel, OuterRef, Q
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.accounts.queries import require_admin
@@ -39,9 +39,10 @@ def keep(*, actor: Actor, sha256: str, size_bytes: int, key: str) -> Blob:
 
 def unused() -> Q:
     """The condition that no row of any room refers to a blob."""
+    relations = [field for field in Blob._meta.get_fields(include_hidden=True) if isinstance(field, ForeignObjectRel)]
     referring = (
         ~Exists(relation.related_model._base_manager.filter(**{relation.field.name: OuterRef("pk")}))
-        for relation in Blob._meta.related_objects
+        for relation in relations
     )
     return Q(*referring)
 

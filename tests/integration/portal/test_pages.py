@@ -1,0 +1,175 @@
+"""Each page for its owner, a reader, a stranger and nobody; what they hold, and with how many queries."""
+
+from __future__ import annotations
+
+import io
+from html.parser import HTMLParser
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from tests.support import studies
+from tests.support.portal import CT, Place
+from tests.support.rest import content, settled
+
+from sinfonietta.accounts.actor import Actor
+from sinfonietta.ingest import services as ingest
+from sinfonietta.library import services
+
+pytestmark = pytest.mark.django_db
+OWN = ["/", "/shared", "/studies", "/jobs", "/trash", "/account", "/groups"]
+SEEN = [
+    "/nodes/{collection}", "/nodes/{folder}", "/nodes/{dicom}", "/nodes/{text}", "/nodes/{image}", "/nodes/{page}",
+    "/files/{dicom}/image.png", "/files/{dicom}/tags", "/files/{image}/content", "/studies?in={collection}",
+    f"/studies/{CT}", f"/studies/{CT}?in={{collection}}", "/selection/download?id={text}",
+    "/selection/pick?action=copy&in={collection}&id={text}", "/nodes/{collection}/share/find?q=a",
+]  # fmt: skip
+
+
+def filled(route: str, place: Place) -> str:
+    return route.format(**{name: node.uid for name, node in vars(place).items()})
+
+
+def text_of(client: Client, url: str, status: int = 200) -> str:
+    response = client.get(url)
+    assert response.status_code == status, url
+    return response.content.decode()
+
+
+class Markup(HTMLParser):
+    """What a page may not have under its policy, and what a screen reader needs of it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.wrong: list[str] = []
+        self.labelled: set[str] = set()
+        self.fields: list[dict[str, str | None]] = []
+        self.headings: list[str] = []
+        self.ids: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.wrong += [f"{tag} {name}" for name in found if name == "style" or name.startswith("on")]
+        if tag == "style" or (tag == "script" and "src" not in found and found.get("type") != "application/json"):
+            self.wrong.append(tag)
+        if tag == "img" and "alt" not in found:
+            self.wrong.append("img without alt")
+        if tag == "label" and found.get("for"):
+            self.labelled.add(found["for"] or "")
+        if tag in ("input", "select", "textarea") and found.get("type") not in ("hidden", "submit"):
+            self.fields.append(found)
+        if tag == "h1":
+            self.headings.append(tag)
+        if found.get("id"):
+            self.ids.append(found["id"] or "")
+
+    def unlabelled(self) -> list[dict[str, str | None]]:
+        return [
+            field for field in self.fields
+            if not field.get("aria-label") and field.get("id") not in self.labelled
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize("route", SEEN)
+def test_who_sees_a_page_of_a_place(
+    place: Place, owner: Client, reader: Client, stranger: Client, runner: Client, route: str
+) -> None:
+    url = filled(route, place)
+    for client in (owner, reader):
+        assert settled(client.get(url)).status_code == 200
+    for client in (stranger, runner):
+        answer = settled(client.get(url))
+        # Of a selection that is not there, the zip is refused; all else does not exist.
+        assert answer.status_code == (422 if url.startswith("/selection/download") else 404)
+        assert b"Lung" not in content(answer)
+    anonymous = Client(headers={"Accept": "text/html"}).get(url)
+    assert anonymous.status_code == 302
+    assert anonymous["Location"].startswith("/sign-in?next=")
+
+
+@pytest.mark.parametrize("url", OWN)
+def test_ones_own_pages(place: Place, owner: Client, stranger: Client, url: str) -> None:
+    assert owner.get(url).status_code == stranger.get(url).status_code == 200
+    assert "Lung" not in text_of(stranger, url)
+    assert Client(headers={"Accept": "text/html"}).get(url).status_code == 302
+
+
+@pytest.mark.parametrize("url", [*OWN, "/users", "/sign-in", "/nowhere", *SEEN[:6], f"/studies/{CT}"])
+def test_pages_keep_their_policy_and_name_their_fields(place: Place, owner: Client, runner: Client, url: str) -> None:
+    client = runner if url == "/users" else Client() if url == "/sign-in" else owner
+    response = client.get(filled(url, place), headers={"Accept": "text/html"})
+    found = Markup(response.content.decode())
+    assert found.wrong == []
+    assert found.unlabelled() == []
+    assert len(found.headings) == 1
+    assert len(found.ids) == len(set(found.ids))
+    policy = response["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "script-src 'self'" in policy or "default-src 'self'" in policy
+
+
+def test_a_browser_shows_the_name_and_not_the_markup_of_it(place: Place, owner: Client, alice: Actor) -> None:
+    name = "<img src=x onerror=alert(1)>\"'"
+    folder = services.create_folder(actor=alice, parent=place.collection.uid, name=name)
+    for url in (f"/nodes/{place.collection.uid}", f"/nodes/{folder.uid}", f"/nodes/{folder.uid}/share"):
+        assert "<img src=x" not in text_of(owner, url)
+    assert "a note &lt;b&gt;of&lt;/b&gt; mine" in text_of(owner, f"/nodes/{place.text.uid}")
+
+
+def test_buttons_are_for_who_may(place: Place, owner: Client, reader: Client) -> None:
+    url = f"/nodes/{place.collection.uid}"
+    for sign in ("data-upload", "New folder", "bi-person-plus", "Move to trash", "data-parent"):
+        assert sign in text_of(owner, url)
+        assert sign not in text_of(reader, url), sign
+
+
+def test_the_table_is_paged_sorted_and_filtered(place: Place, owner: Client, alice: Actor) -> None:
+    for number in range(105):
+        services.create_fileset(actor=alice, parent=place.folder.uid, name=f"set {number:03}")
+    url = f"/nodes/{place.folder.uid}"
+    first, second = text_of(owner, url), text_of(owner, f"{url}?offset=100")
+    assert ("set 099" in first, "set 100" in first, "of 105" in first) == (True, False, True)
+    assert ("set 099" in second, "set 104" in second) == (False, True)
+    assert "set 104" in text_of(owner, f"{url}?order=-name")
+    filtered = text_of(owner, f"{url}?name=SET 10")
+    assert ("set 104" in filtered, "set 009" in filtered) == (True, False)
+    part = owner.get(url, headers={"HX-Request": "true"}).content.decode()
+    assert part.lstrip().startswith('<form id="table"')
+
+
+def test_empty_pages_say_what_to_do(stranger: Client, reader: Client, place: Place) -> None:
+    assert "Nothing here yet" in text_of(reader, f"/nodes/{place.folder.uid}")
+    assert "The trash is empty" in text_of(stranger, "/trash")
+    assert "No studies" in text_of(stranger, "/studies")
+    assert "“zzz”" in text_of(reader, f"/nodes/{place.collection.uid}?name=zzz")
+
+
+def test_the_number_of_queries_does_not_grow(place: Place, owner: Client, reader: Client, alice: Actor) -> None:
+    urls = [f"/nodes/{place.collection.uid}", "/", "/studies", f"/studies/{CT}", f"/nodes/{place.dicom.uid}", "/trash"]
+    urls = [url for url in urls if owner.get(url).status_code == 200]
+
+    def counts() -> list[int]:
+        found = []
+        for client in (owner, reader):
+            for url in [*urls, "/shared"]:
+                with CaptureQueriesContext(connection) as queries:
+                    client.get(url)
+                found.append(len(queries))
+        return found
+
+    before = counts()
+    with open(__file__, "rb") as stream:
+        own_source = stream.read()
+    for number in range(12):
+        folder = services.create_folder(actor=alice, parent=place.collection.uid, name=f"folder {number}")
+        ingest.put(actor=alice, parent_uid=folder.uid, name="a.txt", stream=io.BytesIO(own_source))
+        gone = ingest.put(actor=alice, parent_uid=folder.uid, name="b.txt", stream=io.BytesIO(b"x")).node
+        services.trash(actor=alice, uid=gone.uid)
+        services.create_collection(actor=alice, name=f"More {number}")
+        studies.put(alice, folder.uid, studies.instance(1, study=f"1.2.{number}", series=f"1.2.{number}.1"))
+        studies.put(
+            alice, place.collection.uid, studies.instance(number + 1, study=CT, series="1.2.99"), f"{number}.dcm"
+        )
+    assert counts() == before

@@ -1,0 +1,100 @@
+"""The phantom is what it says it is: voxels, contours and dose against the closed formulas."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+
+from sinfonietta.demo import files, layout, phantom, truth
+from sinfonietta.demo.truth import Truth
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth]:
+    folder = tmp_path_factory.mktemp("phantom")
+    return folder, phantom.write_phantom(folder, slices=16, size=96)
+
+
+def test_voxels_have_the_density_of_what_they_lie_in(made: tuple[Path, Truth]) -> None:
+    folder, _ = made
+    for path in sorted((folder / "CT").iterdir()):
+        dataset = pydicom.dcmread(path)
+        x0, y0, z = map(float, dataset.ImagePositionPatient)
+        step = float(dataset.PixelSpacing[0])
+        for structure in (truth.HEART, truth.LUNG_L, truth.CORD):
+            if structure.section_radii_mm(z) is None or min(structure.section_radii_mm(z) or (0, 0)) < 3 * step:
+                continue
+            column = round((structure.center_mm[0] - x0) / step)
+            row = round((structure.center_mm[1] - y0) / step)
+            if structure is truth.HEART and truth.LUNG_L.inside(
+                np.array(structure.center_mm[0]), np.array(structure.center_mm[1]), z
+            ):
+                continue
+            assert abs(float(dataset.pixel_array[row, column]) - structure.hu) < 80
+
+
+def test_contours_enclose_the_volume_of_the_structure(made: tuple[Path, Truth]) -> None:
+    folder, found = made
+    dataset = pydicom.dcmread(folder / "RT" / "structures.dcm")
+    names = {roi.ROINumber: roi.ROIName for roi in dataset.StructureSetROISequence}
+    for contours in dataset.ROIContourSequence:
+        structure = found.structure(names[contours.ReferencedROINumber])
+        for contour in contours.ContourSequence:
+            points = np.array(contour.ContourData, dtype=float).reshape(-1, 3)
+            x, y = points[:, 0], points[:, 1]
+            area = 0.5 * abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))
+            a, b = structure.section_radii_mm(points[0, 2]) or (0.0, 0.0)
+            assert area == pytest.approx(np.pi * a * b, rel=0.003)
+
+
+def test_the_dose_is_its_formula_on_a_grid_of_its_own(made: tuple[Path, Truth]) -> None:
+    folder, found = made
+    dataset = pydicom.dcmread(folder / "RT" / "dose.dcm")
+    dose = dataset.pixel_array * float(dataset.DoseGridScaling)
+    x0, y0, z0 = map(float, dataset.ImagePositionPatient)
+    frame, row, column = np.unravel_index(dose.argmax(), dose.shape)
+    position = (x0 + 5.0 * column, y0 + 5.0 * row, z0 + float(dataset.GridFrameOffsetVector[frame]))
+    assert dose.max() == pytest.approx(float(found.dose_gy(*map(np.array, position))), abs=0.01)
+    assert np.linalg.norm(np.subtract(position, found.isocenter_mm)) < 5
+    assert dose.max() == pytest.approx(1.07 * found.prescribed_gy, rel=0.02)
+
+
+def test_everything_refers_to_what_is_there(made: tuple[Path, Truth]) -> None:
+    folder, found = made
+    datasets = {path.stem: pydicom.dcmread(path) for path in folder.rglob("*.dcm")}
+    uids = {dataset.SOPInstanceUID for dataset in datasets.values()}
+    assert len(uids) == len(datasets)
+    assert {dataset.StudyInstanceUID for dataset in datasets.values()} == {found.study_uid}
+    assert datasets["plan"].ReferencedStructureSetSequence[0].ReferencedSOPInstanceUID in uids
+    assert datasets["dose"].ReferencedRTPlanSequence[0].ReferencedSOPInstanceUID in uids
+    frames = {dataset.FrameOfReferenceUID for name, dataset in datasets.items() if name[:2] in ("ct", "do", "pl")}
+    assert frames == {found.frame_of_reference_uid}
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        phantom.write_phantom(tmp_path / folder, slices=4, size=32, seed=3)
+    for path in (tmp_path / "a").rglob("*.dcm"):
+        assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
+
+
+def test_ordinary_files_are_what_their_names_say(tmp_path: Path) -> None:
+    files.write_files(tmp_path)
+    for name in ("interference.png", "photo of the phantom.jpg", "film 16 bit.tiff"):
+        Image.open(tmp_path / name).verify()
+    for name in ("measurements.xlsx", "consent-template.docx"):
+        assert zipfile.ZipFile(tmp_path / name).testzip() is None
+    inner = zipfile.ZipFile(tmp_path / "archive.zip").read("data/more/inner.zip")
+    assert zipfile.ZipFile(io.BytesIO(inner)).namelist() == ["inside/readme.txt"]
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF-")
+    assert (tmp_path / "motion.webm").stat().st_size > 500
+
+
+def test_the_samples_of_pydicom_are_there() -> None:
+    assert len(layout.pydicom_samples()) > 15
