@@ -130,7 +130,10 @@ class Walk:
         page = self.page
         page.goto(self.url)
         page.get_by_role("link", name="Your own place").click()
-        files = [{"name": f"slice_{n:03d}.dcm", "mimeType": "application/dicom", "buffer": bytes(9000 + n)} for n in range(60)]
+        files = [
+            {"name": f"slice_{n:03d}.dcm", "mimeType": "application/dicom", "buffer": bytes(9000 + n)}
+            for n in range(60)
+        ]
         with page.expect_file_chooser() as chooser:
             page.get_by_role("button", name="Upload", exact=True).click()
         chooser.value.set_files(files)  # type: ignore[arg-type]
@@ -155,7 +158,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         for size, (width, height) in SIZES.items():
             for theme in ("light", "dark"):
-                context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)  # type: ignore[arg-type]
+                context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
                 Walk(context, url, f"{size}-{theme}").all(passwords["ines"])
                 context.close()
         browser.close()

@@ -1,7 +1,7 @@
 """Write the reference pages that the code itself knows: settings and command line.
 
-    .venv/bin/python scripts/write_reference.py           write them
-    .venv/bin/python scripts/write_reference.py --check   exit 1 when they are not what the code says
+.venv/bin/python scripts/write_reference.py           write them
+.venv/bin/python scripts/write_reference.py --check   exit 1 when they are not what the code says
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import click
 
 os.environ.setdefault("SINFONIETTA_DATA", tempfile.gettempdir())
 
-from sinfonietta.config.options import PREFIX, Options  # noqa: E402 - reads the environment
-from sinfonietta.interfaces.cli.main import COMMANDS, cli  # noqa: E402
+from sinfonietta.config.options import PREFIX, Options
+from sinfonietta.interfaces.cli.main import COMMANDS, cli
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 
@@ -29,8 +29,8 @@ def settings_page() -> str:
         "Written by `scripts/write_reference.py` from `config/options.py`.",
         "",
         "A setting is read from `sinfonietta.toml` in the data folder (or the file that `--config` names) and from the",
-        "environment, which wins. An unknown name in the file is an error, in the environment a warning. Lists are JSON in",
-        "the environment.",
+        "environment, which wins. An unknown name in the file is an error, in the environment a warning. Lists are",
+        "JSON in the environment.",
         "",
         "| in the file | in the environment | default | what it is |",
         "|---|---|---|---|",
