@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from sinfonietta.interfaces.cli import bring, installation, site
+from sinfonietta.interfaces.cli import bring, installation, serve, site
 
 PASSWORDS = "demo-passwords.txt"
 
@@ -21,23 +21,17 @@ PASSWORDS = "demo-passwords.txt"
 @site.installation
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", default=8000, show_default=True, help="Port of the web server.")
-@click.option("--sftp-port", type=int, default=0, help="Port of SFTP, once this version has that door; 0: off.")
-@click.option("--dimse-port", type=int, default=0, help="Port of DIMSE, once this version has that door; 0: off.")
+@serve.coming_doors
 @site.problems_said
-def demo(host: str, port: int, sftp_port: int, dimse_port: int) -> None:
+def demo(host: str, port: int) -> None:
     """Fill a data folder with example data (once) and serve it until Ctrl-C."""
-    from sinfonietta.interfaces.cli.serve import run
-
-    for door, number in (("SFTP", sftp_port), ("DIMSE", dimse_port)):
-        if number:
-            site.screen.print(f"{door} is not in this version yet; nothing listens on port {number}.")
     os.environ.setdefault("SINFONIETTA_LOG_FORMAT", "text")
     os.environ.setdefault("SINFONIETTA_LOG_LEVEL", "WARNING")
     # Filling needs Django and the supervisor shall stay small: a child of its own does it.
     if subprocess.call([sys.executable, "-m", "sinfonietta", "demo-fill"]):
         raise click.ClickException("The example data could not be made; see above.")
     _welcome(Path(os.environ.get("SINFONIETTA_DATA", "var/data")), host, port)
-    run(host, port, None)
+    serve.run(host, port, None)
 
 
 def _welcome(data: Path, host: str, port: int) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -15,8 +16,22 @@ from sinfonietta.interfaces.cli.rights import take_rights
 from sinfonietta.interfaces.cli.supervisor import Part, Supervisor
 
 
+def coming_doors(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the ports of doors that this version does not have yet; naming one says so."""
+
+    def say(context: click.Context, option: click.Parameter, port: int) -> None:
+        if port:
+            site.screen.print(f"{option.human_readable_name}: this version has no such door; nothing listens there.")
+
+    for name in ("--sftp-port", "--dimse-port"):
+        said = "Taken for later: this version has no such door."
+        command = click.option(name, type=int, default=0, expose_value=False, callback=say, help=said)(command)
+    return command
+
+
 @click.command()
 @site.installation
+@coming_doors
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", default=8000, show_default=True, help="Port of the web server; 0: off.")
 @click.option("--workers", type=int, help="Processes for background work (default: the setting `workers`).")
