@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
 from sinfonietta.accounts import queries, services, signin
-from sinfonietta.common.errors import NotSignedIn, Problem
+from sinfonietta.common.errors import Invalid, NotSignedIn, Problem
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of, origin_of
 from sinfonietta.interfaces.portal.views import parts
@@ -93,18 +93,26 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
 def create_token(request: HttpRequest) -> HttpResponse:
     """A new token; its secret is shown on this answer only."""
     actor = actor_of(request)
-    days = request.POST.get("days", "")
     try:
         token, secret = services.create_token(
             actor=actor,
             user=queries.own_user(actor=actor),
             name=request.POST.get("name", ""),
             scope=request.POST.get("scope", "read"),
-            days=int(days) if days.isdecimal() and 0 < int(days) <= 36500 else None,
+            days=_days(request.POST.get("days", "")),
         )
     except Problem as problem:
         return _page(request, problem.status, token_problem=problem)
     return _page(request, new_token=token, secret=secret)
+
+
+def _days(text: str) -> int | None:
+    """Nothing is a token without an end; a mistake never is."""
+    if not text:
+        return None
+    if not text.isdecimal() or len(text) > 5 or not 0 < int(text) <= 36500:
+        raise Invalid("A token is valid for 1 to 36,500 days, or without an end.")
+    return int(text)
 
 
 @signed_in

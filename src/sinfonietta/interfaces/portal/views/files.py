@@ -94,7 +94,7 @@ def _typed(text: str) -> object:
         raise Invalid("Give the key a value, or remove it.")
     try:
         value: object = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter for brackets nested a thousand deep
         return text
     return text if isinstance(value, dict) or value is None else value
 
