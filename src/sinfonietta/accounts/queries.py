@@ -67,6 +67,7 @@ class PrincipalRef:
 
 def find_principals(*, actor: Actor, text: str, limit: int = 20) -> list[PrincipalRef]:
     """Open accounts and groups with the text in a name, groups first."""
+    text = _storable(text)
     named = Q(name__icontains=text) if text else Q()
     groups = Group.objects.filter(named).order_by("name")[:limit]
     full = Q(full_name__icontains=text) if text else Q()
@@ -87,7 +88,12 @@ def _by_id_or_name(name: str) -> Q:
     try:
         return Q(uid=UUID(name))  # no name looks like an id, so that none can stand in for another's
     except ValueError:
-        return Q(name__iexact=name)
+        return Q(name__iexact=_storable(name))
+
+
+def _storable(text: str) -> str:
+    """The text with U+FFFD, which no name has, for what PostgreSQL refuses even in a question: NUL, half characters."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def user_named(*, actor: Actor, name: str) -> User:
@@ -101,6 +107,7 @@ def user_named(*, actor: Actor, name: str) -> User:
 def users(*, actor: Actor, text: str = "") -> QuerySet[User]:
     """All accounts, for administrators. Raises Forbidden."""
     require_admin(actor)
+    text = _storable(text)
     return User.objects.filter(Q(name__icontains=text) | Q(full_name__icontains=text)).order_by("name")
 
 

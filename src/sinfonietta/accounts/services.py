@@ -27,7 +27,7 @@ NAME = re.compile(r"[\w.@+-]{1,150}", re.ASCII)
 """ASCII: every database folds its case in the same way, and no two names look alike."""
 LONGEST_EMAIL = 254
 LONGEST_DAYS = 36500
-GROUP_NAME = re.compile(r"[^\x00-\x1f\x7f/]{1,150}")
+GROUP_NAME = re.compile(r"[^\x00-\x1f\x7f/\ud800-\udfff]{1,150}")
 
 
 def create_user(
@@ -49,6 +49,7 @@ def create_user(
     if not NAME.fullmatch(name) or _is_id(name):
         raise Invalid("A sign-in name has letters, digits and . @ + - _ only.", errors={"name": ["not valid"]})
     _valid_email(email)
+    _valid_text(full_name, "full_name")
     with transaction.atomic():
         principal = Principal.objects.create(kind=Principal.Kind.USER)
         user = User(
@@ -92,6 +93,12 @@ def _valid_email(email: str) -> None:
         raise Invalid("That mail address is too long.", errors={"email": ["too long"]})
 
 
+def _valid_text(text: str, field: str) -> None:
+    """Refuse what no database keeps in a text: NUL and halves of characters. Raises Invalid."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise Invalid("That text has characters that are none.", errors={field: ["not valid"]})
+
+
 def set_password(*, actor: Actor, user: User, password: str) -> None:
     """A new password; all sessions of the account end. Raises Forbidden for another's account, Invalid."""
     _own_or_admin(actor, user)
@@ -105,6 +112,7 @@ def set_profile(*, actor: Actor, user: User, full_name: str, email: str) -> None
     """The name that others see, and the mail address. Raises Forbidden, Invalid."""
     _own_or_admin(actor, user)
     _valid_email(email)
+    _valid_text(full_name, "full_name")
     with transaction.atomic():
         user.full_name, user.email = full_name[:200], email
         user.save(update_fields=["full_name", "email"])
@@ -169,6 +177,7 @@ def create_group(*, actor: Actor, name: str, description: str = "", members: Ite
     """
     _writes(actor)
     name = _group_name(name)
+    _valid_text(description, "description")
     people = list(members)
     with transaction.atomic():
         principal = Principal.objects.create(kind=Principal.Kind.GROUP)
@@ -187,6 +196,7 @@ def rename_group(*, actor: Actor, group: Group, name: str, description: str) -> 
     """Another name and description. Raises Forbidden, Conflict, Invalid."""
     _require_manager(actor, group)
     name = _group_name(name)
+    _valid_text(description, "description")
     with transaction.atomic():
         try:
             with transaction.atomic():
@@ -264,6 +274,7 @@ def create_token(
         raise Invalid(f"A token expires in 1 to {LONGEST_DAYS} days, or never.", errors={"days": ["not valid"]})
     if not name.strip() or len(name) > 150:
         raise Invalid("Say what the token is for, in at most 150 characters.", errors={"name": ["1 to 150 characters"]})
+    _valid_text(name, "name")
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
         token = Token.objects.create(

@@ -268,6 +268,9 @@ def test_odd_questions_get_an_answer(place: Place, owner: Client, runner: Client
         ("/account/tokens", "name"), (f"/nodes/{here}/metadata", "key"), (f"/nodes/{here}/describe", "description"),
     ):  # fmt: skip
         assert owner.post(url, {field: word, "value": word}).status_code < 500, url
+    group = owner.post("/groups", {"name": "G", "description": word})
+    assert group.status_code in (302, 303, 422)
+    assert runner.post("/users", {"name": "dora", "full_name": word, "password": "a-long-password-9"}).status_code < 500
 
 
 def test_pages_of_problems_say_what_to_do(owner: Client) -> None:
