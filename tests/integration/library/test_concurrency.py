@@ -15,7 +15,7 @@ from sinfonietta.library import access, queries, services
 from sinfonietta.library.changes import writing
 from sinfonietta.library.models import AclEntry, Change, Level, Node
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def together(*acts: Callable[[], object]) -> list[object]:

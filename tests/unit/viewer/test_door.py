@@ -17,6 +17,10 @@ from sinfonietta.interfaces.http import access
 from sinfonietta.interfaces.viewer import files, urls, views
 
 
+# Closing an answer makes Django look after its database connections.
+pytestmark = pytest.mark.django_db
+
+
 def get(path: str, method: str = "GET", **headers: str) -> HttpResponseBase:
     request: HttpRequest = RequestFactory().generic(method, f"/viewer/{path}", headers=headers)
     return CSPMiddleware(lambda request: views.serve(request, path))(request)
