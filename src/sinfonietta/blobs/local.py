@@ -124,8 +124,7 @@ class LocalStore:
         twin = self.staging / f"{staged}.{secrets.token_hex(4)}"
         with _room():
             self._folders(target.parent)
-            _sync(source)
-            os.link(source, twin)
+            os.link(source, twin)  # whose bytes are durable since ``append``
             # Replacing is safe: what is there under this hash has the same bytes, or is damaged and now mended.
             os.rename(twin, target)
             twin.unlink(missing_ok=True)  # still there if both names were one file already (POSIX rename)

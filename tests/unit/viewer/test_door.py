@@ -16,7 +16,6 @@ from sinfonietta.common.errors import NotFound, Unavailable
 from sinfonietta.interfaces.http import access
 from sinfonietta.interfaces.viewer import files, urls, views
 
-
 # Closing an answer makes Django look after its database connections.
 pytestmark = pytest.mark.django_db
 
