@@ -6,7 +6,11 @@ import './toasts.js';
 const dialog = () => Modal.getOrCreateInstance(document.getElementById('dialog'));
 
 document.addEventListener('htmx:afterSwap', event => {
-  if (event.detail.target.id === 'dialog-content') dialog().show();
+  const content = event.detail.target;
+  if (content.id !== 'dialog-content') return;
+  // In an open dialog the button that had the focus is gone: the keyboard goes on at the first choice.
+  if (content.closest('.modal.show') && !content.contains(document.activeElement)) content.querySelector('[role=alert], .list-group button, .modal-body button, .modal-body input')?.focus();
+  dialog().show();
 });
 document.addEventListener('shown.bs.modal', event => event.target.querySelector('[autofocus], [data-focus]')?.focus());
 

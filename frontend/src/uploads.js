@@ -209,14 +209,22 @@ function interrupted() {
   return Object.keys(localStorage).filter(key => key.startsWith('tus::sinfonietta '));
 }
 
-function offerToResume() {
+function offerToResume(here) {
   const keys = interrupted();
   if (!keys.length) return;
-  const names = keys.map(key => JSON.parse(localStorage[key]).metadata?.filename).slice(0, 3).join(', ');
+  const kept = keys.map(key => JSON.parse(localStorage[key]).metadata ?? {});
+  const names = kept.map(metadata => metadata.filename).slice(0, 3).join(', ');
+  const elsewhere = kept.map(metadata => metadata.parent).find(parent => parent !== here);
   const notice = document.createElement('div');
   notice.className = 'alert alert-info d-flex gap-2 align-items-center';
   notice.innerHTML = '<i class="bi bi-cloud-slash" aria-hidden="true"></i><span class="flex-grow-1"></span><button type="button" class="btn btn-sm btn-outline-secondary">Forget them</button>';
-  notice.querySelector('span').textContent = `${keys.length === 1 ? 'An upload was' : `${keys.length} uploads were`} interrupted (${names}${keys.length > 3 ? ', …' : ''}). Choose or drop the same files here again, and they go on where they stopped.`;
+  notice.querySelector('span').textContent = `${keys.length === 1 ? 'An upload was' : `${keys.length} uploads were`} interrupted (${names}${keys.length > 3 ? ', …' : ''}). Choose or drop the same files again where they belong, and they go on where they stopped. `;
+  if (elsewhere) {
+    const link = document.createElement('a');
+    link.href = `/nodes/${elsewhere}`;
+    link.textContent = 'Go there';
+    notice.querySelector('span').append(link);
+  }
   notice.querySelector('button').addEventListener('click', () => {
     for (const key of keys) {
       const { uploadUrl } = JSON.parse(localStorage[key]);
@@ -254,7 +262,7 @@ document.addEventListener('DOMContentLoaded', () => {
     place.classList.remove('is-over');
     begin(fromDrop(event.dataTransfer), parent).catch(() => toast('The folder could not be read.', { problem: true }));
   });
-  offerToResume();
+  offerToResume(parent);
 });
 
 window.addEventListener('beforeunload', event => { if (state.items.length && !isOver()) event.preventDefault(); });

@@ -284,3 +284,24 @@ def test_level_of_a_share_is_what_was_chosen(place: Place, owner: Client, bob: A
     owner.post(f"/nodes/{place.collection.uid}/share", rows)
     services.create_folder(actor=bob, parent=place.collection.uid, name="Bob was here")
     assert queries.node(actor=bob, uid=place.collection.uid).level == Level.WRITE
+
+
+def test_the_dialog_says_what_others_will_see(place: Place, owner: Client, alice: Actor) -> None:
+    url = f"/nodes/{place.collection.uid}/share"
+    assert "4 files in 1 place below" in owner.get(url).content.decode()
+    services.set_grants(actor=alice, uid=place.folder.uid, inherit=False, grants=[("user", "alice", Level.READ)])
+    whole = owner.get(url).content.decode()
+    assert "in it 4 files, and" in whole
+    assert "lists of their own: Reports" in whole
+    below = " ".join(owner.get(f"/nodes/{place.folder.uid}/share").content.decode().split())
+    assert "<strong>Bob Colleague</strong> has no right here" in below
+    assert "Alice" not in below.split("Other than above")[1].split("</ul>")[0]
+
+
+def test_a_place_keeps_metadata_as_a_file_does(place: Place, owner: Client, reader: Client) -> None:
+    url = f"/nodes/{place.collection.uid}"
+    assert "About this collection" not in reader.get(url).content.decode()
+    owner.post(f"{url}/metadata", {"key": "scanner", "value": "A1"}, headers=HTMX)
+    seen = reader.get(url).content.decode()
+    assert ("scanner" in seen, "Save the description" in seen) == (True, False)
+    assert "Save the description" in owner.get(url).content.decode()

@@ -4,7 +4,7 @@ from sinfonietta.library.queries.audit import audit_of
 from sinfonietta.library.queries.changes import Changes, changes
 from sinfonietta.library.queries.entries import Entry
 from sinfonietta.library.queries.files import ManifestRow, manifest, metadata, version, versions
-from sinfonietta.library.queries.sharing import GrantRow, Grants, grants, owners
+from sinfonietta.library.queries.sharing import GrantRow, Grants, Reach, grants, owners, reach
 from sinfonietta.library.queries.trash import TrashEntry, trash
 from sinfonietta.library.queries.tree import (
     breadcrumb,
@@ -25,6 +25,7 @@ __all__ = [
     "GrantRow",
     "Grants",
     "ManifestRow",
+    "Reach",
     "TrashEntry",
     "audit_of",
     "breadcrumb",
@@ -41,6 +42,7 @@ __all__ = [
     "node_at",
     "nodes_by_uid",
     "owners",
+    "reach",
     "shared",
     "trash",
     "version",

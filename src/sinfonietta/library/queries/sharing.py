@@ -9,7 +9,10 @@ from sinfonietta.accounts.actor import Actor
 from sinfonietta.accounts.models import EVERYONE, Principal, User
 from sinfonietta.common.errors import NotFound
 from sinfonietta.library import access
-from sinfonietta.library.models import AclEntry, Level, Node, Owner
+from sinfonietta.library.models import AclEntry, Level, Node, Owner, subtree
+
+MOST_COUNTED = 10_000
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,68 @@ class Grants:
     def granted(self) -> list[GrantRow]:
         """What was granted; owners without a grant left out."""
         return [row for row in self.rows if row.granted]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What the own ACL of a node changes for one principal; None is no right."""
+
+    name: str
+    above: Level | None
+    here: Level | None
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far the ACL of a node reaches: what lies below and has it too.
+
+    Counted up to ``MOST_COUNTED``; ``apart`` names places below with an ACL of their own, as far as the actor sees
+    them; ``differences`` compares a node's own ACL with what it would inherit.
+    """
+
+    files: int
+    places: int
+    is_more: bool
+    apart: list[str]
+    differences: list[Difference]
+
+
+def reach(*, actor: Actor, uid: UUID) -> Reach:
+    """What those will see who are granted something at a node. Raises NotFound, Forbidden below manage."""
+    node = access.require(actor, uid, Level.MANAGE)
+    kinds = list(
+        Node.objects.filter(subtree(node), acl=node.acl_id, trash=None).values_list("kind", flat=True)[
+            : MOST_COUNTED + 1
+        ]
+    )
+    apart = access.readable(actor).filter(subtree(node), own_acl__isnull=False).order_by("name")
+    files = kinds[:MOST_COUNTED].count(Node.Kind.FILE)
+    return Reach(
+        files=files,
+        places=len(kinds[:MOST_COUNTED]) - files,
+        is_more=len(kinds) > MOST_COUNTED,
+        apart=list(apart.values_list("name", flat=True)[:MOST_NAMED]),
+        differences=_differences(node),
+    )
+
+
+def _differences(node: Node) -> list[Difference]:
+    if node.parent is None or node.parent.acl_id == node.acl_id:
+        return []
+    entries = AclEntry.objects.filter(acl__in=[node.acl_id, node.parent.acl_id])
+    here: dict[str, Level] = {}
+    above: dict[str, Level] = {}
+    for entry in entries.select_related("principal__user", "principal__group").order_by("principal_id"):
+        (here if entry.acl_id == node.acl_id else above)[_name_of(entry)] = Level(entry.level)
+    names = [name for name in {**above, **here} if above.get(name) != here.get(name)]
+    return [Difference(name, above.get(name), here.get(name)) for name in names]
+
+
+def _name_of(entry: AclEntry) -> str:
+    if entry.principal_id == EVERYONE:
+        return "everyone"
+    who = entry.principal.user if entry.principal.kind == Principal.Kind.USER else entry.principal.group
+    return getattr(who, "full_name", "") or who.name
 
 
 def grants(*, actor: Actor, uid: UUID) -> Grants:

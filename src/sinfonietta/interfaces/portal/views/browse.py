@@ -52,7 +52,7 @@ def node(request: HttpRequest, uid: UUID) -> HttpResponse:
     context = {"entry": entry, "trail": trail, **_table(request, actor, uid)}
     if _is_part(request):
         return render(request, "portal/_table.html", context)
-    return render(request, "portal/browse.html", context)
+    return render(request, "portal/browse.html", context | {"metadata": files.shown_metadata(actor, uid)})
 
 
 def _is_part(request: HttpRequest) -> bool:
@@ -104,4 +104,4 @@ def rename(request: HttpRequest, uid: UUID) -> HttpResponse:
 def describe(request: HttpRequest, uid: UUID) -> HttpResponse:
     """The description of a collection."""
     services.update_collection(actor=actor_of(request), uid=uid, description=request.POST.get("description", ""))
-    return parts.said(request, "The description is saved.", refresh=True)
+    return parts.said(request, "The description is saved.", reload=True)

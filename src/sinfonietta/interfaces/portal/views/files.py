@@ -36,7 +36,7 @@ def page(request: HttpRequest, actor: Actor, entry: queries.Entry, trail: list[q
         "kind": "dicom" if is_dicom else kind,
         "reason": found.reason,
         "versions": queries.versions(actor=actor, uid=entry.uid),
-        "metadata": _metadata(actor, entry.uid),
+        "metadata": shown_metadata(actor, entry.uid),
     }
     if kind == "text":
         context |= _text(actor, entry)
@@ -52,7 +52,8 @@ def _text(actor: Actor, entry: queries.Entry) -> dict[str, Any]:
     return {"text": content.decode("utf-8", "replace"), "is_cut": blob.size_bytes > TEXT_LIMIT_BYTES}
 
 
-def _metadata(actor: Actor, uid: UUID) -> list[tuple[str, str]]:
+def shown_metadata(actor: Actor, uid: UUID) -> list[tuple[str, str]]:
+    """Keys and values as text: what is not text as JSON."""
     found = queries.metadata(actor=actor, uid=uid)
     return [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in found.items()]
 
@@ -85,7 +86,10 @@ def set_metadata(request: HttpRequest, uid: UUID) -> HttpResponse:
     key, text = request.POST.get("key", "").strip(), request.POST.get("value", "")
     value: object = None if "remove" in request.POST else _typed(text)
     services.set_metadata(actor=actor_of(request), uid=uid, changes={key: value})
-    context = {"entry": queries.node(actor=actor_of(request), uid=uid), "metadata": _metadata(actor_of(request), uid)}
+    context = {
+        "entry": queries.node(actor=actor_of(request), uid=uid),
+        "metadata": shown_metadata(actor_of(request), uid),
+    }
     return render(request, "portal/_metadata.html", context)
 
 

@@ -58,6 +58,7 @@ def _context(actor: Actor, uid: UUID) -> dict[str, Any]:
     return {
         "entry": entry,
         "grants": queries.grants(actor=actor, uid=uid),
+        "reach": queries.reach(actor=actor, uid=uid),
         "owners": owners,
         "owns": any(owner.pk == actor.user_id for owner in owners),
         "levels": [(name, MEANS[name]) for name in LEVELS],
