@@ -63,9 +63,9 @@ class Library(RuleBasedStateMachine):
             first = uid
 
     def node(self, number: int) -> UUID:
-        """One of the nodes that there are; rarely one that is gone."""
+        """One of the nodes that there are; rarely, or where all are purged, one that is gone."""
         known = list(self.tree.things)
-        return self.gone[-1] if number == 59 else known[number % len(known)]
+        return known[number % len(known)] if known and number != 59 else self.gone[-1]
 
     def who(self, number: int, *nodes: UUID) -> str:
         """Mostly somebody who may write there."""
