@@ -47,10 +47,17 @@ def instance(*, sop_class: str, seed: int, series: str, number: int, modality: s
     return dataset
 
 
-SERIES = ("ct", "structures", "plan", "dose", "pet", "mr", "cine", "report", "document")
+SERIES = ("ct", "structures", "plan", "dose", "pet", "mr", "cine", "radiograph", "report", "document")
 
 
 def save(dataset: Dataset, path: Path) -> None:
     """Write it with preamble and file meta."""
     path.parent.mkdir(parents=True, exist_ok=True)
     dataset.save_as(path, enforce_file_format=True)
+
+
+def coded(value: str, scheme: str, meaning: str) -> Dataset:
+    """An item of a code sequence (PS3.3 8.8)."""
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
+    return code

@@ -94,7 +94,7 @@ def _content() -> None:
     from sinfonietta.accounts.actor import Origin
     from sinfonietta.accounts.queries import actor_for_user
     from sinfonietta.demo import files, layout
-    from sinfonietta.demo.phantom import write_phantom
+    from sinfonietta.demo.phantom import write_phantom, write_second_patient
     from sinfonietta.library import services
     from sinfonietta.library.models import Level, Node
 
@@ -104,6 +104,7 @@ def _content() -> None:
     with tempfile.TemporaryDirectory() as folder, Progress(console=site.screen, transient=True) as progress:
         task = progress.add_task("Making the phantom", total=64)
         write_phantom(Path(folder) / "Patient PHANTOM-000", progress=lambda done: progress.update(task, completed=done))
+        write_second_patient(Path(folder) / "Patient YAMADA-000")
         files.write_files(Path(folder) / "Documents")
         study = services.create_collection(actor=owner, name=layout.STUDY[0], description=layout.STUDY[1])
         _bring(
