@@ -22,7 +22,6 @@ DATA = Path(tempfile.mkdtemp(prefix="sinfonietta-test-"))
 # Before Django's settings are read.
 for name in [name for name in os.environ if name.startswith("SINFONIETTA_") and "TEST_DATABASE" not in name]:
     del os.environ[name]
-(DATA / "static").mkdir()  # what `init` collects; whitenoise warns where it is absent
 os.environ["SINFONIETTA_DATA"] = str(DATA)
 os.environ["SINFONIETTA_LOG_LEVEL"] = "ERROR"
 os.environ["DJANGO_SETTINGS_MODULE"] = "sinfonietta.config.settings"
