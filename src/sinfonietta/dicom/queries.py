@@ -24,8 +24,8 @@ from sinfonietta.dicom.models import DicomInstance, DicomSeries
 from sinfonietta.dicom.packing import header_of
 from sinfonietta.dicom.parse import MEDIA_TYPE, Header
 from sinfonietta.library import access
-from sinfonietta.library.queries import version
 from sinfonietta.library.models import Node, base36
+from sinfonietta.library.queries import version
 
 Row = TypeVar("Row")
 WITH = ("header", "version__blob", "node", "series__container")
