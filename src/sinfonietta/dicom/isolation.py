@@ -19,10 +19,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sinfonietta.dicom import pixels, wire
+from sinfonietta.dicom import wire
 from sinfonietta.dicom.elements import Limits
 from sinfonietta.dicom.options import RenderOptions
+from sinfonietta.dicom.packing import from_described
 from sinfonietta.dicom.parse import Header
+from sinfonietta.dicom.tags import TagRow
 
 # A child that has been idle for nearly as long as it may be could end just when it is asked.
 IDLE_MARGIN_S = 2.0
@@ -160,14 +162,15 @@ class Sandbox:
         self._idle = []
 
     def parse(self, path: Path) -> Header | None:
-        """As ``parse.parse``. Raises Crashed, TimedOut, TooBig, Unreadable."""
-        head, _ = self._call("parse", path)
-        found = head["header"]
-        if found is None:
-            return None
-        found["pixels"] = pixels.from_dict(found["pixels"])
-        found["bulk"] = {uri: (offset, length, vr) for uri, (offset, length, vr) in found["bulk"].items()}
-        return Header(**found)
+        """As ``parse.parse``, the dataset packed. Raises Crashed, TimedOut, TooBig, Unreadable."""
+        head, body = self._call("parse", path)
+        return None if head["header"] is None else from_described(head["header"], body)
+
+    def tags(self, path: Path) -> tuple[list[TagRow], dict[str, tuple[float, float]]]:
+        """``tags.rows`` and ``options.presets`` of a file. Raises Undrawable (no DICOM), and as ``parse``."""
+        head, _ = self._call("tags", path)
+        windows = {name: (center, width) for name, (center, width) in head["presets"].items()}
+        return [TagRow(**row) for row in head["rows"]], windows
 
     def render(self, path: Path, frame: int = 0, options: RenderOptions | None = None) -> bytes:
         """As ``render.render``: a PNG or JPEG. Raises Undrawable, Crashed, TimedOut, TooBig, Unreadable."""

@@ -48,11 +48,11 @@ def test_metadata_is_all_but_bulk(alices: Web, alice: Actor, box: Node) -> None:
         response = alices.get(f"{path}/metadata", "application/dicom+json")
         assert response["Content-Type"] == "application/dicom+json"
         assert len(json.loads(content(response))) == count
-    (dataset,) = alices.get(f"{ONE}/metadata").json()
+    (dataset,) = json.loads(content(alices.get(f"{ONE}/metadata")))
     assert dataset["00281050"] == {"vr": "DS", "Value": [40]}
     uri = dataset["7FE00010"]["BulkDataURI"]
     assert uri == f"http://testserver/dicomweb{ONE}/bulk/7FE00010"
-    assert alices.get(f"/collections/{box.uid}{ONE}/metadata").json()[0]["7FE00010"]["BulkDataURI"] == uri.replace(
+    assert json.loads(content(alices.get(f"/collections/{box.uid}{ONE}/metadata")))[0]["7FE00010"]["BulkDataURI"] == uri.replace(
         "/dicomweb/", f"/dicomweb/collections/{box.uid}/"
     )
 
@@ -60,7 +60,7 @@ def test_metadata_is_all_but_bulk(alices: Web, alice: Actor, box: Node) -> None:
 def test_a_text_that_imitates_a_bulk_address_stays_a_text(alices: Web, alice: Actor, box: Node) -> None:
     text = '"BulkDataURI":"bulk/7FE00010"'
     put(alice, box.uid, instance(1, StudyDescription=text))
-    (dataset,) = alices.get(f"{ONE}/metadata").json()
+    (dataset,) = json.loads(content(alices.get(f"{ONE}/metadata")))
     assert dataset["00081030"]["Value"] == [text]
 
 
@@ -128,7 +128,7 @@ def test_frames_of_other_native_syntaxes_leave_as_explicit_little_endian(
     assert parts(alices.get(f"{path}/frames/1", STORED)) == [
         ("application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1", expected)
     ]
-    uri = alices.get(f"{path}/metadata").json()[0]["7FE00010"]["BulkDataURI"].removeprefix("http://testserver/dicomweb")
+    uri = json.loads(content(alices.get(f"{path}/metadata")))[0]["7FE00010"]["BulkDataURI"].removeprefix("http://testserver/dicomweb")
     assert content(alices.get(uri)) == expected
 
 
@@ -173,7 +173,7 @@ def test_nested_bulk_values(alices: Web, alice: Actor, box: Node) -> None:
     wave.WaveformSampleInterpretation = "SS"
     wave.add_new("WaveformData", "OW", bytes(range(256)) * 20)
     put(alice, box.uid, instance(1, WaveformSequence=Sequence([Dataset(), wave])))
-    (dataset,) = alices.get(f"{ONE}/metadata").json()
+    (dataset,) = json.loads(content(alices.get(f"{ONE}/metadata")))
     uri = dataset["54000100"]["Value"][1]["54001010"]["BulkDataURI"]
     path = uri.removeprefix("http://testserver/dicomweb")
     assert content(alices.get(path, "application/octet-stream")) == bytes(range(256)) * 20

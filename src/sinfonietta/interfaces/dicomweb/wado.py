@@ -13,7 +13,7 @@ from sinfonietta.blobs import store
 from sinfonietta.dicom import queries
 from sinfonietta.dicom.errors import NotAcceptable
 from sinfonietta.dicom.models import DicomInstance
-from sinfonietta.dicom.packing import dataset_text
+from sinfonietta.dicom.packing import dataset_blocks
 from sinfonietta.interfaces.dicomweb import media
 from sinfonietta.interfaces.dicomweb.doors import Call, absolute, door
 from sinfonietta.interfaces.dicomweb.media import syntax_of, takes_gzip
@@ -38,17 +38,21 @@ def _one(call: Call, study: str, series: str, instance: str) -> DicomInstance:
 def metadata(call: Call, **path: str) -> HttpResponseBase:
     """All attributes of a study, a series or an instance, bulk data by address (PS3.18 10.4.1.1.2)."""
     content_type = media.require_json(call.request)
-    headers = {"Cache-Control": "private, no-cache"}
     if "instance" in path:
         row = _one(call, **path)
         call.audit("dicom.metadata", row.node)
-        return HttpResponse(b"".join(_json(call, [row])), content_type=content_type, headers=headers)
+        return _answer(call, [row], content_type)
     keys = keys_of(path)
     for container in queries.containers(actor=call.actor, root=call.root, keys=keys):
         call.audit("dicom.metadata", container)
+    return _answer(call, queries.datasets(actor=call.actor, root=call.root, keys=keys), content_type)
+
+
+def _answer(call: Call, rows: Iterable[DicomInstance], content_type: str) -> HttpResponseBase:
+    headers = {"Cache-Control": "private, no-cache"}
     if call.request.method == "HEAD":
         return HttpResponse(content_type=content_type, headers=headers)
-    content = _json(call, queries.datasets(actor=call.actor, root=call.root, keys=keys))
+    content = _json(call, rows)
     if takes_gzip(call.request):
         headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
         content = _gzipped(content)
@@ -59,7 +63,8 @@ def _json(call: Call, rows: Iterable[DicomInstance]) -> Iterator[bytes]:
     before = b"["
     for row in rows:
         url = call.instance_url(row.study_uid, row.series_uid, row.sop_uid)
-        yield before + absolute(dataset_text(row.header.dataset), url)
+        yield before
+        yield from absolute(dataset_blocks(row.header.dataset), url)
         before = b","
     yield b"]"
 
