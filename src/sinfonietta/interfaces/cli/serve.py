@@ -39,7 +39,7 @@ def coming_doors(command: Callable[..., None]) -> Callable[..., None]:
 @coming_doors
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", type=PORT, default=8000, show_default=True, help="Port of the web server; 0: off.")
-@click.option("--workers", type=click.IntRange(0), help="Processes for background work (default: the setting `workers`).")
+@click.option("--workers", type=click.IntRange(0), help="Background processes (default: the setting `workers`).")
 @site.problems_said
 def serve(host: str, port: int, workers: int | None) -> None:
     """All of it on one machine under one supervisor that restarts a part that dies."""
