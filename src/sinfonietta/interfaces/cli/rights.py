@@ -39,7 +39,9 @@ def take_rights(options: Options) -> None:
             f"{options.data} cannot be written by {options.run_as}; run `chown -R {options.run_as} {options.data}`."
         )
     if not os.access(sys.executable, os.X_OK):
-        raise click.ClickException(f"{options.run_as} may not run {sys.executable}; install Sinfonietta where it may, such as /opt.")
+        raise click.ClickException(
+            f"{options.run_as} may not run {sys.executable}; install Sinfonietta where it may, such as /opt."
+        )
     site.screen.print(f"Started as root; going on with the rights of {options.run_as}.")
 
 
