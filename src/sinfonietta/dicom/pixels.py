@@ -165,36 +165,47 @@ def _ends_an_image(source: Source, fragment: Fragment) -> bool:
     return b"\xff\xd9" in tail
 
 
+def frame_ranges(source: Source, pixels: Pixels, index: int) -> list[Fragment]:
+    """Where frame ``index`` (from 0) lies in the source: its fragments, or one range of native pixels.
+
+    Reads no pixels. Raises Broken where the file has no such frame.
+    """
+    if not 0 <= index < pixels.number_of_frames:
+        raise Broken(f"There is no frame {index + 1}; the image has {pixels.number_of_frames:,}.")
+    if not pixels.encapsulated:
+        begin, shift = divmod(index * pixels.frame_bits, 8)
+        length = (shift + pixels.frame_bits + 7) // 8
+        if begin + length > pixels.length:
+            raise Broken(
+                f"The pixel data has {pixels.length:,} bytes; {pixels.number_of_frames:,} frames of this size need "
+                f"{(pixels.frame_bits * pixels.number_of_frames + 7) // 8:,}."
+            )
+        return [(pixels.offset + begin, length)]
+    if index >= len(pixels.frames):
+        raise Broken("Where the frames begin in the compressed pixel data cannot be told.")
+    begin, span = pixels.frames[index]
+    ranges, at = [], begin
+    while at <= begin + span:
+        length = struct.unpack("<I", source.read(at - 4, 4))[0]
+        ranges.append((at, length))
+        at += length + ITEM_HEAD
+    return ranges
+
+
 def frame_bytes(source: Source, pixels: Pixels, index: int) -> bytes:
     """One frame as stored, ``index`` from 0: a compressed stream, or native pixels.
 
     Reads nothing but that frame. A native frame of one-bit pixels that begins inside a byte is shifted to its start.
     Raises Broken where the file has no such frame.
     """
-    if not 0 <= index < pixels.number_of_frames:
-        raise Broken(f"There is no frame {index + 1}; the image has {pixels.number_of_frames:,}.")
-    if not pixels.encapsulated:
-        return _native_frame(source, pixels, index)
-    if index >= len(pixels.frames):
-        raise Broken("Where the frames begin in the compressed pixel data cannot be told.")
-    offset, length = pixels.frames[index]
-    data = source.read(offset, length)
-    return _join(data, source, offset)
-
-
-def _native_frame(source: Source, pixels: Pixels, index: int) -> bytes:
-    first_bit = index * pixels.frame_bits
-    begin, shift = divmod(first_bit, 8)
-    length = (shift + pixels.frame_bits + 7) // 8
-    if begin + length > pixels.length:
-        raise Broken(
-            f"The pixel data has {pixels.length:,} bytes; {pixels.number_of_frames:,} frames of this size need "
-            f"{(pixels.frame_bits * pixels.number_of_frames + 7) // 8:,}."
-        )
+    ranges = frame_ranges(source, pixels, index)
+    if pixels.encapsulated:
+        return b"".join(source.read(offset, length) for offset, length in ranges)
+    offset, length = ranges[0]
     if pixels.big_endian and pixels.bits_allocated == 8 and pixels.vr == "OW":
-        return _from_words(source, pixels, begin, length)
-    data = source.read(pixels.offset + begin, length)
-    if shift:
+        return _from_words(source, pixels, offset - pixels.offset, length)
+    data = source.read(offset, length)
+    if shift := index * pixels.frame_bits % 8:
         whole = int.from_bytes(data, "little") >> shift
         data = whole.to_bytes(length, "little")[: (pixels.frame_bits + 7) // 8]
     return data
@@ -206,19 +217,6 @@ def _from_words(source: Source, pixels: Pixels, begin: int, length: int) -> byte
     stop = min(begin + length + (begin + length) % 2, pixels.length)
     words = source.read(pixels.offset + begin - odd, stop - begin + odd)
     return little_endian("OW", words)[odd : odd + length]
-
-
-def _join(data: bytes, source: Source, offset: int) -> bytes:
-    """The fragments of one frame without the item heads between them; the first's length stands before ``data``."""
-    length = struct.unpack("<I", source.read(offset - 4, 4))[0]
-    if length >= len(data):
-        return data
-    parts, pos = [data[:length]], length
-    while pos + ITEM_HEAD <= len(data):
-        length = struct.unpack_from("<I", data, pos + 4)[0]
-        parts.append(data[pos + ITEM_HEAD : pos + ITEM_HEAD + length])
-        pos += ITEM_HEAD + length
-    return b"".join(parts)
 
 
 def from_dict(found: dict[str, Any] | None) -> Pixels | None:
