@@ -140,6 +140,26 @@ def test_no_child_is_free(own: Sandbox) -> None:
         assert waiting.result(20) is not None
 
 
+def test_who_draws_leaves_room_for_files_that_arrive() -> None:
+    pair = Sandbox(size=2, callers=2)
+    try:
+        pair.parse(CT)
+        victim = pair._idle[0].process.pid
+        os.kill(victim, signal.SIGSTOP)
+        with ThreadPoolExecutor(2) as threads:
+            drawn = [threads.submit(pair.render, CT) for _ in range(2)]
+            while pair._queue._value:
+                threading.Event().wait(0.001)
+            _until_asked(pair)
+            assert pair.parse(CT) is not None  # by the other child, which no drawing may take
+            with pytest.raises(isolation.Busy):
+                pair.render(CT)
+            os.kill(victim, signal.SIGCONT)
+            assert all(one.result(20).startswith(b"\x89PNG") for one in drawn)
+    finally:
+        pair.close()
+
+
 def test_more_memory_than_a_file_may_take(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(files.encoded(files.image(9000, 9000)))
     small = Sandbox(size=1, memory_bytes=384 << 20, timeout_s=20)
