@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 
 import click
@@ -37,6 +38,8 @@ COMMANDS = {
     "init-quietly": ("serve:init_quietly", ""),
     "manage": ("installation:manage", "Django's own commands, for developers."),
 }
+CLIENT = {"remote"}
+"""Modules that need no Django."""
 
 
 class Lazy(click.Group):
@@ -49,12 +52,9 @@ class Lazy(click.Group):
         if name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[name][0].partition(":")
-        try:
-            command = getattr(importlib.import_module(f"sinfonietta.interfaces.cli.{module}"), attribute)
-        except ModuleNotFoundError as error:
-            if (error.name or "").startswith("sinfonietta"):
-                raise
-            raise click.ClickException(f"`{name}` needs the server: pip install 'sinfonietta[server]'.") from error
+        if module not in CLIENT and importlib.util.find_spec("django") is None:
+            raise click.ClickException(f"`{name}` needs the server: pip install 'sinfonietta[server]'.")
+        command = getattr(importlib.import_module(f"sinfonietta.interfaces.cli.{module}"), attribute)
         assert isinstance(command, click.Command)
         return command
 
