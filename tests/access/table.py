@@ -179,7 +179,7 @@ PAGES = [
     form("account/password", ANYONE_ADMINISTERS, "old={password}&new=another-long-one"),
     form("account/sessions", ANYONE_ADMINISTERS), form("account/tokens", ANYONE_ADMINISTERS, "name=n&scope=read"),
     form("account/tokens/{token}/revoke", OWN_AND_SITE_WRITE),
-    page("groups", ANYONE), form("groups", ANYONE_WRITES, "name=n"), page("groups/{group}", OWN_AND_SITE),
+    page("groups", ANYONE), form("groups", ANYONE_WRITES, "name=n"), page("groups/{group}", OWN_AND_SITE), page("people?q=a", ANYONE),
     form("groups/{group}", OWN_AND_SITE_WRITE, "user=reader"), form("groups/{group}/delete", OWN_AND_SITE_WRITE),
     form("groups/{group}/members/{owner_id}/remove", OWN_AND_SITE_WRITE),
     page("users", ADMIN), form("users", ADMIN, "name=new"), page("users/{reader_id}", ADMIN),
