@@ -16,7 +16,7 @@ from sinfonietta.audit.services import record_read
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import Invalid, NotFound, Unavailable
 from sinfonietta.dicom import isolation, queries
-from sinfonietta.dicom.models import DicomInstance
+from sinfonietta.dicom.models import DicomInstance, DicomSeries
 from sinfonietta.dicom.options import RenderOptions
 from sinfonietta.dicom.parse import MEDIA_TYPE
 from sinfonietta.dicom.tags import TagRow
@@ -34,6 +34,7 @@ FASTEST_HZ = 60
 RATE_TAGS = {"(0008,2144)": False, "(0018,0040)": False, "(0018,1063)": True}
 """Recommended Display Frame Rate and Cine Rate, in images a second, and Frame Time, in ms (PS3.3 C.7.6.5)."""
 MODALITIES = ["CT", "MR", "PT", "US", "RTSTRUCT", "RTPLAN", "RTDOSE", "SR", "SEG", "CR", "DX", "MG", "NM", "XA"]
+NOT_ALONE = {"RTSTRUCT", "RTPLAN", "SEG", "REG", "PR", "KO"}
 FILTERS = {"patient": "00100010", "patient_id": "00100020", "modality": "00080061", "date": "00080020"}
 
 
@@ -54,7 +55,7 @@ def context(actor: Actor, entry: library.Entry) -> dict[str, Any]:
         "stack": stack,
         "position": next((n for n, one in enumerate(stack) if one["id"] == str(entry.uid)), 0),
         "study_url": _study_url(row, entry) if row else "",
-        "viewer_url": viewer_url(entry.parent, row.study_uid, row.series_uid) if row else "",
+        "viewer_url": series_viewer_url(entry.parent, row) if row else "",
     }
 
 
@@ -91,6 +92,11 @@ def viewer_url(container: UUID | None, study: str, series: str = "") -> str:
     """OHIF on exactly this: the scope is the container, so that nothing else of the patient is shown."""
     scope = f"folders/{container}/" if container else ""
     return f"/viewer/{scope}viewer?StudyInstanceUIDs={study}" + (f"&SeriesInstanceUIDs={series}" if series else "")
+
+
+def series_viewer_url(container: UUID | None, row: DicomInstance | DicomSeries) -> str:
+    """OHIF on one series; empty where it would show nothing, for want of the images that the series is drawn over."""
+    return "" if row.modality in NOT_ALONE else viewer_url(container, row.study_uid, row.series_uid)
 
 
 @signed_in
@@ -141,6 +147,11 @@ def studies(request: HttpRequest) -> HttpResponse:
     root, scope = _scope(actor, request)
     asked = {name: request.GET.get(name, "").strip()[:64] for name in FILTERS}
     keys = {FILTERS[name]: _key(name, value) for name, value in asked.items() if value}
+    asked["until"] = request.GET.get("until", "").strip()[:64]
+    if asked["until"]:  # a range, as QIDO-RS has it (PS3.4 C.2.2.2.5)
+        keys[FILTERS["date"]] = f"{_key('date', asked['date'])}-{_key('date', asked['until'])}"
+    elif asked["date"]:
+        keys[FILTERS["date"]] += "-"
     offset = parts.number(request, "offset", 0)
     found = queries.studies(actor=actor, root=root, keys=keys, offset=offset, limit=ROWS)
     context = {
@@ -178,7 +189,7 @@ def study(request: HttpRequest, study_uid: str) -> HttpResponse:
         {
             "series": one,
             "picture": pictures.get(one.series_uid),
-            "viewer_url": viewer_url(scope.uid if scope else None, study_uid, one.series_uid),
+            "viewer_url": series_viewer_url(scope.uid if scope else None, one.shown),
         }
         for one in found.series
     ]
