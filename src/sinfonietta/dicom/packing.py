@@ -11,7 +11,7 @@ import orjson
 
 from sinfonietta.dicom.attributes import indexed
 from sinfonietta.dicom.parse import Header
-from sinfonietta.dicom.pixels import from_dict
+from sinfonietta.dicom.pixels import from_dict, to_dict
 
 LEVEL = 1
 """Of zlib: 1 takes a fifth of the time of 6 and leaves 15 % more bytes."""
@@ -47,7 +47,7 @@ def dataset_of(packed: bytes | memoryview, most_bytes: int = 0) -> dict[str, Any
 def described(header: Header) -> dict[str, Any]:
     """A header as a JSON object, of its dataset only what the index is made of."""
     rest = {one.name: getattr(header, one.name) for one in fields(header) if one.name != "packed"}
-    return rest | {"json": indexed(header.json)}
+    return rest | {"json": indexed(header.json), "pixels": to_dict(header.pixels)}
 
 
 def from_described(found: dict[str, Any], packed: bytes = b"") -> Header:

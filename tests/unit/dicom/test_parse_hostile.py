@@ -165,7 +165,7 @@ def test_frames_without_end_cost_nothing(tmp_path: Path) -> None:
     assert header.complete
     assert header.pixels is not None
     assert header.pixels.number_of_frames == 2**31 - 1
-    assert header.pixels.frames == ()
+    assert header.pixels.frames == b""
 
 
 def test_trailing_zeros_are_padding_and_other_bytes_are_not(tmp_path: Path) -> None:
