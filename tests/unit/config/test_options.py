@@ -68,13 +68,13 @@ def test_unknown_variables_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert options.load().web_threads == 16
 
 
-def trace_of(cause: Exception, error: Exception) -> str:
+def trace_of(cause: Exception, error: ValueError) -> str:
     try:
         try:
             raise cause
-        except Exception as caught:
+        except (KeyError, OSError) as caught:
             raise error from caught
-    except Exception:
+    except ValueError:
         return logs.trace(sys.exc_info())
 
 
