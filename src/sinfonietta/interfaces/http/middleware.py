@@ -82,8 +82,8 @@ class Doorkeeper:
             is_page = wants_page(request) or "HX-Request" in request.headers
             return _to_sign_in(request) if is_page else problem_response(problem, request)
         except (Problem, Error) as error:
-            if problem := problem_of(error):
-                return problem_response(problem, request)
+            if found := problem_of(error):
+                return problem_response(found, request)
             raise
         return None
 

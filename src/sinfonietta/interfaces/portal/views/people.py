@@ -33,7 +33,7 @@ def groups(request: HttpRequest) -> HttpResponse:
             return redirect("portal:group", uid=group.uid)
         except Problem as error:
             problem = error
-    context = {"groups": queries.groups(actor=actor), "problem": problem}
+    context = {"groups": queries.groups(actor=actor).items, "problem": problem}
     return render(request, "portal/groups.html", context, status=problem.status if problem else 200)
 
 
@@ -56,7 +56,7 @@ def group(request: HttpRequest, uid: UUID) -> HttpResponse:
             problem = error
     context = {
         "group": found,
-        "members": queries.members(actor=actor, uid=uid),
+        "members": queries.members(actor=actor, uid=uid).items,
         "manages": queries.manages(actor, found),
         "problem": problem,
     }
