@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -74,8 +73,8 @@ def trace_of(cause: Exception, error: ValueError) -> str:
             raise cause
         except (KeyError, OSError) as caught:
             raise error from caught
-    except ValueError:
-        return logs.trace(sys.exc_info())
+    except ValueError as caught:
+        return logs.trace((type(caught), caught, caught.__traceback__))
 
 
 def test_a_trace_says_where_and_which_and_nothing_of_patients() -> None:
