@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 from tests.support.server import Server, free_port
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, cpu_s
 
 REPEAT, DOWNLOADS = 5, 16
 REST_S = 8
@@ -194,11 +194,7 @@ def _memory_mb(root: int) -> float:
 
 def _cpu_s(root: int) -> float:
     """CPU time that a process and all below it have used, in seconds (to 10 ms each)."""
-    ticks = 0
-    for process in _family(root):
-        fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return sum(cpu_s(process) for process in _family(root))
 
 
 def _family(root: int) -> list[int]:
