@@ -46,7 +46,7 @@ def test_bytes_that_are_collected_and_filed_at_one_time_are_there(alice: Actor) 
 def test_who_file_the_same_things_in_another_order_do_not_wait_for_each_other(alice: Actor) -> None:
     """Each in a collection of its own: nothing else puts them in a row."""
     places = [services.create_collection(actor=alice, name=name) for name in ("left", "right")]
-    bodies = [b"%d" % number for number in range(8)]
+    bodies = [b"%d" % number for number in range(60)]
 
     def file(place: Node, order: list[bytes]) -> None:
         items = []
