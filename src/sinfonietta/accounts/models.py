@@ -110,3 +110,10 @@ class FailedAttempts(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["name", "address"], name="failed_attempts_unique")]
+
+
+class Epoch(models.Model):
+    """One row: how often anything changed that can take a right from a credential. Triggers raise it."""
+
+    id = models.SmallIntegerField(primary_key=True)
+    number = models.BigIntegerField()

@@ -7,14 +7,14 @@ import hmac
 import secrets
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.auth.hashers import check_password as matches
 from django.contrib.auth.hashers import make_password
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from sinfonietta.accounts import attempts, queries
+from sinfonietta.accounts import attempts, known, queries
 from sinfonietta.accounts.actor import SYSTEM, Actor, Origin, Scope
 from sinfonietta.accounts.models import Token, User
 from sinfonietta.audit import services as audit
@@ -69,8 +69,12 @@ def check_token(secret: str, *, origin: Origin) -> Token:
 
 def bearer(secret: str, *, origin: Origin) -> Actor:
     """The actor of a bearer token. Raises NotSignedIn, TooManyAttempts."""
-    token = check_token(secret, origin=origin)
-    return queries.actor_for_user(token.user, origin, scope=SCOPES[Token.Scope(token.scope)])
+
+    def look() -> tuple[Actor, datetime | None]:
+        token = check_token(secret, origin=origin)
+        return queries.actor_for_user(token.user, origin, scope=SCOPES[Token.Scope(token.scope)]), token.expires
+
+    return known.actor(hashlib.sha256(secret.encode("utf-8", "replace")).digest(), look, origin)
 
 
 def basic(name: str, secret: str, *, origin: Origin) -> Actor:

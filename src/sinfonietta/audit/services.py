@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -57,6 +58,23 @@ def record(
         address=origin.address,
         detail=detail,
     )
+
+
+def record_all(
+    *, actor: Who, action: str, collection: UUID | None, details: Sequence[tuple[UUID, dict[str, object]]]
+) -> None:
+    """As ``record``, of several targets in one collection, each with its detail."""
+    moment, origin = now(), actor.origin
+    Event.objects.bulk_create(
+        [
+            Event(
+                at=moment, actor=actor.uid, action=action, target=target, collection=collection, door=origin.door,
+                request=origin.request, address=origin.address, detail=detail,
+            )
+            for target, detail in details
+        ],
+        batch_size=500,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

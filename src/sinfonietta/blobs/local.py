@@ -52,7 +52,14 @@ class LocalStore:
         return self.staging / staged
 
     def append(
-        self, staged: str, offset: int, stream: IO[bytes], *, limit: int | None, hasher: Hasher | None = None
+        self,
+        staged: str,
+        offset: int,
+        stream: IO[bytes],
+        *,
+        limit: int | None,
+        hasher: Hasher | None = None,
+        durable: bool = True,
     ) -> int:
         """Append a stream at ``offset`` and make it durable; see ``store.Store.append``."""
         descriptor = self._open(staged, os.O_WRONLY)
@@ -63,8 +70,9 @@ class LocalStore:
                 os.ftruncate(descriptor, offset)
                 os.lseek(descriptor, offset, os.SEEK_SET)
             written = _pour(stream, descriptor, limit, hasher)
-            with _disk():
-                os.fdatasync(descriptor)
+            if durable:
+                with _disk():
+                    os.fdatasync(descriptor)
             return written
         finally:
             os.close(descriptor)
@@ -117,7 +125,7 @@ class LocalStore:
         finally:
             os.close(descriptor)
 
-    def commit(self, staged: str, sha256: str) -> str:
+    def commit(self, staged: str, sha256: str, *, durable: bool = True) -> str:
         """Give staged bytes the name of their hash, durably.
 
         They keep their name in staging too, until whoever staged them discards it: a process that dies before its
@@ -127,8 +135,10 @@ class LocalStore:
         source, target = self.staging / staged, self.root / key
         twin = self.staging / f"{staged}.{secrets.token_hex(4)}"
         with _disk():
+            if not durable:
+                _sync(source)
             self._folders(target.parent)
-            os.link(source, twin)  # whose bytes are durable since ``append``
+            os.link(source, twin)  # whose bytes are durable by now
             try:
                 # Replacing is safe: what is there under this hash has the same bytes, or is damaged and now mended.
                 os.rename(twin, target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from itertools import islice
@@ -38,6 +38,25 @@ def keep(*, actor: Actor, sha256: str, size_bytes: int, key: str) -> Blob:
     if not made:
         Blob.objects.filter(id=blob.id).update(touched=now(), damaged=None)
     return blob
+
+
+def keep_all(*, actor: Actor, kept: Sequence[tuple[str, int, str]]) -> dict[str, Blob]:
+    """As ``keep`` of several (hash, size, key) at once, by hash."""
+    moment, name = now(), store.default().name
+    by_hash = dict(sorted((sha256, (size, key)) for sha256, size, key in kept))
+    there = Blob.objects.filter(sha256__in=by_hash)
+    known = set(there.order_by("sha256").select_for_update().values_list("sha256", flat=True))
+    if known:
+        there.update(touched=moment, damaged=None)
+    Blob.objects.bulk_create(
+        [
+            Blob(sha256=sha256, size_bytes=size, key=key, touched=moment, store=name)
+            for sha256, (size, key) in by_hash.items()
+            if sha256 not in known
+        ],
+        ignore_conflicts=True,  # somebody else filed the same bytes a moment ago: the row is fresh
+    )
+    return {blob.sha256: blob for blob in there.all()}
 
 
 def unused() -> Q:

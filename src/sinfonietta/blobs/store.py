@@ -32,10 +32,18 @@ class Store(Protocol):
         """A new, empty place in staging; its key."""
 
     def append(
-        self, staged: str, offset: int, stream: IO[bytes], *, limit: int | None, hasher: Hasher | None = None
+        self,
+        staged: str,
+        offset: int,
+        stream: IO[bytes],
+        *,
+        limit: int | None,
+        hasher: Hasher | None = None,
+        durable: bool = True,
     ) -> int:
         """Append a stream at ``offset``, at most ``limit`` bytes, and make it durable; how many came.
 
+        Without ``durable`` the bytes of many things are made so together, by ``commit``.
         Raises NotFound where less than ``offset`` is staged, OutOfStorage when the disk is full, Unavailable when it
         fails: then none of these bytes counts. What the stream raises passes through.
         """
@@ -61,8 +69,11 @@ class Store(Protocol):
     def sweeping(self) -> AbstractContextManager[None]:
         """Held while a row and its bytes are deleted: nobody is filing meanwhile."""
 
-    def commit(self, staged: str, sha256: str) -> str:
-        """Give staged bytes, durably, the name of their hash; their key. They stay staged until discarded."""
+    def commit(self, staged: str, sha256: str, *, durable: bool = True) -> str:
+        """Give staged bytes, durably, the name of their hash; their key. They stay staged until discarded.
+
+        ``durable`` says whether they were appended so.
+        """
 
     def path(self, blob: Blob) -> Path | None:
         """A local file with exactly the blob, for the kernel to send; None where there is none.

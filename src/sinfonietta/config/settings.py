@@ -56,6 +56,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "sinfonietta.interfaces.http.short_path.ShortPath",  # DICOMweb leaves here: what follows is for pages and forms
     "sinfonietta.interfaces.http.middleware.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "sinfonietta.interfaces.http.cors.Cors",

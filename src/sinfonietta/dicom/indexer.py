@@ -40,6 +40,20 @@ class DicomIndexer:
             instance.node, instance.version = node, version
             _enter([instance])
 
+    def filed_new(self, files: Sequence[tuple[Node, Version, Mapping[str, object]]]) -> None:
+        """The files are new."""
+        new = []
+        for node, version, facts in files:
+            header = facts.get("dicom")
+            if isinstance(header, Header) and header.is_instance:
+                new.append((node, version, header))
+        instances = DicomInstance.objects.bulk_create([_row(*one) for one in new])
+        DicomHeader.objects.bulk_create(
+            DicomHeader(instance=instance, dataset=header.packed, places=pack_places(header))
+            for instance, (_, _, header) in zip(instances, new, strict=True)
+        )
+        _enter(instances)
+
     def hidden(self, node_ids: Sequence[int]) -> None:
         """The files left their container."""
         _leave(DicomInstance.objects.filter(node_id__in=node_ids))
@@ -73,7 +87,14 @@ def _current(node_ids: Sequence[int]) -> list[DicomInstance]:
 
 
 def _insert(node: Node, version: Version, header: Header) -> DicomInstance:
-    instance = DicomInstance.objects.create(
+    instance = _row(node, version, header)
+    instance.save(force_insert=True)
+    DicomHeader.objects.create(instance=instance, dataset=header.packed, places=pack_places(header))
+    return instance
+
+
+def _row(node: Node, version: Version, header: Header) -> DicomInstance:
+    return DicomInstance(
         version=version,
         node=node,
         study_uid=header.study_uid,
@@ -86,8 +107,6 @@ def _insert(node: Node, version: Version, header: Header) -> DicomInstance:
         frames=header.pixels.number_of_frames if header.pixels else 0,
         json=attributes.members(header.json, attributes.INSTANCE_TAGS),
     )
-    DicomHeader.objects.create(instance=instance, dataset=header.packed, places=pack_places(header))
-    return instance
 
 
 def _clone(original: DicomInstance | None, node: Node, version: Version) -> DicomInstance | None:

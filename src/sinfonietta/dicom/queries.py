@@ -13,17 +13,18 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import orjson
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Sum, Window
+from django.db.models import Count, F, Max, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import NotFound, Unavailable
-from sinfonietta.dicom import isolation, matching, tags
+from sinfonietta.dicom import isolation, matching, selection, tags
 from sinfonietta.dicom.models import DicomInstance, DicomSeries
 from sinfonietta.dicom.options import presets
 from sinfonietta.dicom.packing import dataset_of, header_of
 from sinfonietta.dicom.parse import MEDIA_TYPE
+from sinfonietta.dicom.selection import InstanceRow, SeriesRow
 from sinfonietta.library import access
 from sinfonietta.library.models import Node, base36
 from sinfonietta.library.queries import version
@@ -38,6 +39,9 @@ NEEDED = (
 """What a request for one instance looks at; datasets are large, and loaded only where they are asked for."""
 MOST_TEXT_BYTES = 4 << 20
 """A dataset whose JSON is longer is not made an object of in this process: it would take fifty times as much memory."""
+IN_ORDER = "ORDER BY s.study_uid, s.series_number, s.series_uid, s.id"
+STUDIES_AT_A_TIME = 100
+"""So many are looked at together where a search walks through all."""
 CHUNK = 200
 """Rows that are fetched at a time where a long answer is streamed."""
 
@@ -58,8 +62,13 @@ class Series:
     series_uid: str
     instances: int
     size_bytes: int
-    shown: DicomSeries
-    containers: list[UUID]
+    shown: SeriesRow
+    places: list[UUID | str]
+
+    @property
+    def containers(self) -> list[UUID]:
+        """Where it lies."""
+        return [place if isinstance(place, UUID) else UUID(place) for place in self.places]
 
 
 @dataclass
@@ -70,7 +79,7 @@ class Study:
     series: list[Series] = field(default_factory=list)
 
     @property
-    def shown(self) -> DicomSeries:
+    def shown(self) -> SeriesRow:
         """The row that speaks for patient and study: the one whose instance was filed last."""
         return max((series.shown for series in self.series), key=lambda row: row.described_by)
 
@@ -130,22 +139,32 @@ def studies(
     """Studies that match, the newest first. Raises BadRequest for a key that cannot be matched."""
     seen = visible(actor, root)
     keys = keys or {}
-    matches = DicomSeries.objects.filter(seen & matching.condition(keys, seen))
     # Series of a study may disagree about its date; it stands at the latest. Written so that no study is looked at
     # beyond the page: 13 times as fast as grouping where there are 10,000.
     of_rows = {tag: asked for tag, asked in keys.items() if tag not in matching.OF_WHOLE_STUDIES}
-    later = DicomSeries.objects.filter(
-        seen & matching.condition(of_rows, seen),
-        study_uid=OuterRef("study_uid"),
-        study_date__gt=OuterRef("study_date"),
+    another = selection.visible(actor, root, "m") & selection.where(matching.condition(of_rows, seen), "l")
+    latest = selection.Condition(
+        "NOT EXISTS (SELECT 1 FROM dicom_dicomseries l JOIN library_node m ON m.id = l.container_id "  # noqa: S608
+        f"WHERE l.study_uid = s.study_uid AND l.study_date > s.study_date AND {another.sql})",
+        another.params,
     )
-    dated = matches.filter(~Exists(later)).values_list("study_uid", "study_date").distinct()
-    page = [uid for uid, _ in dated.order_by("-study_date", "-study_uid")[offset : offset + limit + 1]]
-    wanted = page[:limit]
-    found = {uid: Study(uid) for uid in wanted}
-    for series in _merged(actor, DicomSeries.objects.filter(seen, study_uid__in=wanted)):
+    matches = selection.visible(actor, root) & selection.where(matching.condition(keys, seen)) & latest
+    page = selection.select(
+        "DISTINCT s.study_uid, s.study_date", selection.SERIES, matches,
+        "ORDER BY s.study_date DESC, s.study_uid DESC LIMIT %s OFFSET %s", (limit + 1, offset),
+    )  # fmt: skip
+    found = {uid: Study(uid) for uid, _ in page[:limit]}
+    for series in _merged(_of_studies(actor, root, list(found))):
         found[series.study_uid].series.append(series)
     return Found([study for study in found.values() if study.series], len(page) > limit)
+
+
+def _of_studies(actor: Actor, root: Node | None, studies: Sequence[str]) -> list[SeriesRow]:
+    """The rows of some studies that the actor sees, in the order of series."""
+    if not studies:
+        return []
+    of = selection.Condition(f"s.study_uid IN ({selection.marks(studies)})", tuple(studies))
+    return selection.series_rows(selection.visible(actor, root) & of, IN_ORDER)
 
 
 def study(*, actor: Actor, uid: str, root: Node | None = None) -> Study:
@@ -167,34 +186,52 @@ def series(
     *, actor: Actor, root: Node | None = None, keys: Mapping[str, str] | None = None, offset: int = 0, limit: int = 1000
 ) -> Found[Series]:
     """Series that match, by study and number. Raises BadRequest for a key that cannot be matched."""
-    seen = visible(actor, root)
-    matches = DicomSeries.objects.filter(seen & matching.condition(keys or {}, seen))
-    groups = matches.values("study_uid", "series_uid").annotate(number=Min("series_number"))
-    page = list(
-        groups.order_by("study_uid", "number", "series_uid").values_list("study_uid", "series_uid")[
-            offset : offset + limit + 1
-        ]
-    )
-    wanted = page[:limit]
-    rows = DicomSeries.objects.filter(
-        seen, study_uid__in={study for study, _ in wanted}, series_uid__in={series for _, series in wanted}
-    )
-    found = {(one.study_uid, one.series_uid): one for one in _merged(actor, rows)}
-    return Found([found[pair] for pair in wanted if pair in found], len(page) > limit)
+    found: list[Series] = []
+    for pairs in _pairs(actor, root, keys or {}):
+        if len(pairs) <= offset:
+            offset -= len(pairs)
+            continue
+        wanted = pairs[offset : offset + limit + 1 - len(found)]
+        offset = 0
+        rows = _of_studies(actor, root, list({study: None for study, _ in wanted}))
+        merged = {(one.study_uid, one.series_uid): one for one in _merged(rows)}
+        found += [merged[pair] for pair in wanted if pair in merged]
+        if len(found) > limit:
+            break
+    return Found(found[:limit], len(found) > limit)
 
 
-def _merged(actor: Actor, rows: QuerySet[DicomSeries]) -> list[Series]:
+def _pairs(actor: Actor, root: Node | None, keys: Mapping[str, str]) -> Iterator[list[tuple[str, str]]]:
+    """(Study, series) of all that matches, in order, from some studies at a time: their number ends the walk."""
+    matches = selection.visible(actor, root) & selection.where(matching.condition(keys, visible(actor, root)))
+    last, many = "", STUDIES_AT_A_TIME
+    while many == STUDIES_AT_A_TIME:
+        further = matches & selection.Condition("s.study_uid > %s", (last,))
+        rest = f"ORDER BY s.study_uid LIMIT {STUDIES_AT_A_TIME}"
+        studies = [uid for (uid,) in selection.select("DISTINCT s.study_uid", selection.SERIES, further, rest)]
+        many = len(studies)
+        if studies:
+            of = selection.Condition(f"s.study_uid IN ({selection.marks(studies)})", tuple(studies))
+            order = "ORDER BY s.study_uid, s.series_number, s.series_uid"
+            rows = selection.select("s.study_uid, s.series_uid", selection.SERIES, matches & of, order)
+            yield list(dict.fromkeys(map(tuple, rows)))
+            last = studies[-1]
+
+
+def _merged(rows: Sequence[SeriesRow]) -> list[Series]:
     """One Series for the rows of each (study, series), by number; the numbers are of what the actor sees."""
     found: dict[tuple[str, str], Series] = {}
-    places: dict[tuple[str, str], list[int]] = {}
-    for row in rows.annotate(place=F("container__uid")).order_by("study_uid", "series_number", "series_uid", "id"):
+    several: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
         pair = (row.study_uid, row.series_uid)
-        places.setdefault(pair, []).append(row.id)
-        one = found.setdefault(pair, Series(*pair, row.instances, row.size_bytes, row, []))
-        one.containers.append(row.place)
+        one = found.get(pair)
+        if one is None:
+            found[pair] = Series(*pair, row.instances, row.size_bytes, row, [row.place])
+            continue
+        several.setdefault(pair, [one.shown.id]).append(row.id)
+        one.places.append(row.place)
         if row.described_by > one.shown.described_by:
             one.shown = row
-    several = {pair: ids for pair, ids in places.items() if len(ids) > 1}
     if several:
         _count_once(found, [row_id for ids in several.values() for row_id in ids])
     return list(found.values())
@@ -226,11 +263,49 @@ def _chosen(actor: Actor, root: Node | None, keys: Mapping[str, str]) -> QuerySe
 
 def instances(
     *, actor: Actor, root: Node | None = None, keys: Mapping[str, str] | None = None, offset: int = 0, limit: int = 5000
-) -> Found[DicomInstance]:
+) -> Found[InstanceRow]:
     """Instances that match, in the order of series and instance numbers, each with its ``series`` row."""
-    rows = _chosen(actor, root, keys or {}).select_related("series")[offset : offset + limit + 1]
-    page = list(rows)
-    return Found(page[:limit], len(page) > limit)
+    keys = keys or {}
+    if any(keys.get(tag) not in {None, "", "*"} for tag in ("0020000D", "0020000E", "00080018")):
+        found = _instances(actor, root, keys, offset, limit + 1)
+        return Found(found[:limit], len(found) > limit)
+    # Of all that there is, only so many studies are looked at as the page needs.
+    of_instances = any(tag[:8] in matching.INSTANCE_KEYS for tag in keys)
+    found = []
+    for studies in _studies_with_counts(actor, root, keys):
+        there = sum(count for _, count in studies)
+        if not of_instances and there <= offset:
+            offset -= there
+            continue
+        wanted = dict(keys) | {"0020000D": "\\".join(uid for uid, _ in studies)}
+        if of_instances:
+            more = _instances(actor, root, wanted, 0, offset + limit + 1 - len(found))
+            found += more[offset:]
+            offset = max(0, offset - len(more))
+        else:
+            found += _instances(actor, root, wanted, offset, limit + 1 - len(found))
+            offset = 0
+        if len(found) > limit:
+            break
+    return Found(found[:limit], len(found) > limit)
+
+
+def _studies_with_counts(actor: Actor, root: Node | None, keys: Mapping[str, str]) -> Iterator[list[tuple[str, int]]]:
+    """Some studies at a time, in order, each with the number of instances in its matching series."""
+    for pairs in _pairs(actor, root, keys):
+        counts = dict.fromkeys((study for study, _ in pairs), 0)
+        wanted = set(pairs)
+        for one in _merged(_of_studies(actor, root, list(counts))):
+            if (one.study_uid, one.series_uid) in wanted:
+                counts[one.study_uid] += one.instances
+        yield list(counts.items())
+
+
+def _instances(actor: Actor, root: Node | None, keys: Mapping[str, str], offset: int, limit: int) -> list[InstanceRow]:
+    shown = selection.shown(actor, root, matching.condition(keys, visible(actor, root)))
+    if of_instance := matching.instance_condition(keys):
+        shown &= selection.where(of_instance, "i")
+    return selection.instance_rows(shown, f"{selection.IN_ORDER} LIMIT %s OFFSET %s", (limit, offset))
 
 
 def files(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[DicomInstance]:

@@ -56,6 +56,8 @@ class Stored:
 class Filing:
     """Takes staged files one by one and files them in batches; ``results`` are in the order of arrival.
 
+    The batch makes their bytes durable: they may be received without.
+
     ``study``: only instances of this study are taken. Whoever stages the bytes discards what is left of them.
     """
 
@@ -98,7 +100,7 @@ class Filing:
             name = f"{header.sop_instance_uid}.dcm"
             item = Item(
                 staged, sha256, size_bytes, parent, name, folders,
-                fileset=bool(folders), if_none_match=True, verdict=verdict,
+                fileset=bool(folders), if_none_match=True, verdict=verdict, durable=False,
             )  # fmt: skip
             self._waiting.append((len(self.results) - 1, item, header))
         if len(self._waiting) >= BATCH_FILES or sum(item.size_bytes for _, item, _ in self._waiting) >= BATCH_BYTES:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import IO
@@ -31,7 +31,7 @@ from sinfonietta.library import access
 from sinfonietta.library.changes import writing
 from sinfonietta.library.models import Level, Node
 from sinfonietta.library.names import clean_name
-from sinfonietta.library.services import Filed, ensure_folders, file_version, usage
+from sinfonietta.library.services import Filed, NewFile, ensure_folders, file_new, file_version, free_names, usage
 
 log = structlog.get_logger("sinfonietta.ingest")
 SYNC_THREADS = 8
@@ -42,7 +42,7 @@ class Item:
     """Staged bytes with the place that they are meant for.
 
     ``folders`` are made below ``parent`` on the way; ``fileset`` makes the last of them a fileset. ``upload`` is the
-    row that is marked as filed in the same transaction.
+    row that is marked as filed in the same transaction; ``durable`` says whether the bytes were received so.
     """
 
     staged: str
@@ -57,6 +57,7 @@ class Item:
     if_match: str | None = None
     verdict: hooks.Verdict | None = None
     upload: UUID | None = None
+    durable: bool = True
 
 
 def put(
@@ -124,13 +125,17 @@ def staging() -> Iterator[str]:
         store.default().discard(staged)
 
 
-def receive(staged: str, stream: IO[bytes], length: int | None) -> tuple[str, int]:
-    """Read a stream into staging; its SHA-256 and size. Raises Invalid when it is not as long as declared, TooLarge."""
+def receive(staged: str, stream: IO[bytes], length: int | None, *, durable: bool = True) -> tuple[str, int]:
+    """Read a stream into staging; its SHA-256 and size. Raises Invalid when it is not as long as declared, TooLarge.
+
+    Without ``durable`` an ``Item`` that says so is made durable when it is filed, together with others.
+    """
     most = settings.OPTIONS.max_file_bytes
     if length is not None and length > most:
         raise TooLarge(f"A file here has at most {most} bytes.")
     digest = hashlib.sha256()
-    size = store.default().append(staged, 0, stream, limit=most + 1 if length is None else length, hasher=digest)
+    limit = most + 1 if length is None else length
+    size = store.default().append(staged, 0, stream, limit=limit, hasher=digest, durable=durable)
     if length is None and size > most:
         raise TooLarge(f"A file here has at most {most} bytes.")
     if length is not None and size != length:
@@ -150,7 +155,11 @@ def put_many(*, actor: Actor, items: Sequence[Item]) -> list[Filed | Problem]:
             access.lock_collections_of(item.parent for item in items)
             kept = _keep(actor, results, keys)
             places: Places = {}
-            done = [_file(actor, result, kept, places) if isinstance(result, Item) else result for result in results]
+            new = _file_new(actor, results, kept, places)
+            done = [
+                new.get(at) or _file(actor, result, kept, places) if isinstance(result, Item) else result
+                for at, result in enumerate(results)
+            ]
             filed = [result for result in done if isinstance(result, Filed) and result.created]
             transaction.on_commit(lambda: _announce(filed))
     return done
@@ -170,11 +179,15 @@ def _inspected(actor: Actor, item: Item) -> Item | Problem:
 
 def _make_durable(items: Sequence[Item]) -> dict[str, str]:
     """Commit the bytes of all items to the store; waiting for the disk in threads, which halves it for many."""
-    commit = store.default().commit
+    shelf = store.default()
+
+    def commit(item: Item) -> str:
+        return shelf.commit(item.staged, item.sha256, durable=item.durable)
+
     if len(items) < 2:
-        return {item.staged: commit(item.staged, item.sha256) for item in items}
+        return {item.staged: commit(item) for item in items}
     with ThreadPoolExecutor(SYNC_THREADS) as pool:
-        keys = pool.map(lambda item: commit(item.staged, item.sha256), items)
+        keys = pool.map(commit, items)
         return {item.staged: key for item, key in zip(items, keys, strict=True)}
 
 
@@ -183,15 +196,52 @@ def _keep(actor: Actor, results: Sequence[object], keys: dict[str, str]) -> dict
 
     The row stays where an item is refused, so that garbage collection finds the bytes.
     """
-    items = sorted((one for one in results if isinstance(one, Item)), key=lambda item: item.sha256)
-    return {
-        item.sha256: blobs.keep(actor=actor, sha256=item.sha256, size_bytes=item.size_bytes, key=keys[item.staged])
-        for item in items
-    }
+    items = [one for one in results if isinstance(one, Item)]
+    return blobs.keep_all(actor=actor, kept=[(one.sha256, one.size_bytes, keys[one.staged]) for one in items])
 
 
 Places = dict[tuple[UUID, tuple[str, ...], bool], Node]
 """Containers that are locked and checked already in this transaction: slices of a series ask for the same one."""
+
+
+def _file_new(
+    actor: Actor, results: Sequence[object], kept: dict[str, Blob], places: Places
+) -> dict[int, Filed | Problem]:
+    """File at once what goes to one place under free names: the slices of a series. By position in ``results``.
+
+    Where that is refused, each is left to be filed alone, which tells whose fault it was.
+    """
+    groups: dict[tuple[UUID, tuple[str, ...], bool], dict[str, int]] = {}
+    for at, item in enumerate(results):
+        if isinstance(item, Item) and item.verdict and not item.upload and not item.if_match:
+            names = groups.setdefault((item.parent, item.folders, item.fileset), {})
+            names.setdefault(item.name, at)
+    done: dict[int, Filed | Problem] = {}
+    for where, names in groups.items():
+        if len(names) < 2:
+            continue
+        first = results[next(iter(names.values()))]
+        assert isinstance(first, Item)
+        with suppress(Problem):
+            with writing():
+                parent = places.get(where) or _place(actor, first)
+                free = free_names(parent, list(names))
+                chosen = {name: at for name, at in names.items() if name in free}
+                files = [_new_file(name, results[at], kept) for name, at in chosen.items()]
+                filed = file_new(actor=actor, parent=parent, files=files) if files else []
+            places[where] = parent
+            done |= zip(chosen.values(), filed, strict=True)
+    return done
+
+
+def _new_file(name: str, item: object, kept: dict[str, Blob]) -> NewFile:
+    assert isinstance(item, Item)
+    assert item.verdict
+    verdict = item.verdict
+    return NewFile(
+        clean_name(name), kept[item.sha256], verdict.media_type, verdict.state, verdict.problem, item.modified,
+        verdict.facts,
+    )  # fmt: skip
 
 
 def _file(actor: Actor, item: Item, kept: dict[str, Blob], places: Places) -> Filed | Problem:

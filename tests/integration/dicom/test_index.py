@@ -178,8 +178,10 @@ def test_queries_are_few_and_their_number_is_constant(
         put_series(alice, services.create_fileset(actor=alice, parent=box.uid, name=str(study)), 2, study=f"1.{study}")
     with django_assert_max_num_queries(3):  # type: ignore[operator]
         assert len(queries.studies(actor=alice, root=box).rows) == 3
-    with django_assert_max_num_queries(1):  # type: ignore[operator]
+    with django_assert_max_num_queries(5):  # type: ignore[operator]
         assert len(queries.instances(actor=alice, root=box).rows) == 6
+    with django_assert_max_num_queries(2):  # type: ignore[operator]
+        assert len(queries.instances(actor=alice, root=box, keys={"0020000D": "1.1"}).rows) == 2
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from sinfonietta.dicom import queries
 from sinfonietta.dicom.attributes import INSTANCE_TAGS, SERIES_TAGS, STUDY_TAGS
 from sinfonietta.dicom.errors import BadRequest
 from sinfonietta.dicom.matching import INSTANCE_KEYS, SERIES_KEYS, STUDY_KEYS
-from sinfonietta.dicom.models import DicomHeader, DicomInstance
+from sinfonietta.dicom.models import DicomHeader
 from sinfonietta.dicom.packing import dataset_of
+from sinfonietta.dicom.selection import InstanceRow
 from sinfonietta.interfaces.dicomweb import media
 from sinfonietta.interfaces.dicomweb.doors import Call, absolute, door
 
@@ -172,11 +173,11 @@ def _series(call: Call, series: queries.Series, *, with_study: bool) -> str:
     )
 
 
-def _instance(call: Call, instance: DicomInstance, path: dict[str, str], query: Asked, more: str) -> str:
+def _instance(call: Call, instance: InstanceRow, path: dict[str, str], query: Asked, more: str) -> str:
     """``more`` stands for all of the prebuilt parts where the dataset itself was looked through."""
     url = call.instance_url(instance.study_uid, instance.series_uid, instance.sop_uid)
     parts = [b"".join(absolute([more.encode()], url)).decode()] if more else [instance.json]
-    if not more and instance.series is not None:
+    if not more:
         wants_study = "study" not in path or bool(query.fields & set(STUDY_TAGS))
         wants_series = "series" not in path or bool(query.fields & set(SERIES_TAGS))
         parts.append(instance.series.study_json if wants_study else f'"0020000D":{_uid(instance.study_uid)}')
@@ -191,7 +192,7 @@ def _uid(uid: str) -> str:
     return f'{{"vr":"UI","Value":[{orjson.dumps(uid).decode()}]}}'
 
 
-def _datasets(rows: Sequence[DicomInstance]) -> dict[int, bytes | memoryview]:
+def _datasets(rows: Sequence[InstanceRow]) -> dict[int, bytes | memoryview]:
     ids = [row.version_id for row in rows]
     return dict(DicomHeader.objects.filter(instance_id__in=ids).values_list("instance_id", "dataset"))
 

@@ -49,7 +49,7 @@ def _store(call: Call, study: str = "") -> HttpResponse:
         # Staged bytes wait for their batch; whatever happens, none stay behind.
         for part in [stream] if boundary is None else _parts(Parts(stream, boundary)):
             staged = stack.enter_context(staging())
-            filing.add(staged, *receive(staged, part, length if boundary is None else None))
+            filing.add(staged, *receive(staged, part, length if boundary is None else None, durable=False))
             if not filing.has_waiting:
                 stack.close()
         filing.flush()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
 
-from sinfonietta.accounts import queries, signin
+from sinfonietta.accounts import known, queries, signin
 from sinfonietta.accounts.actor import Actor, Origin
 from sinfonietta.common.errors import NotSignedIn
 
@@ -31,10 +32,16 @@ def actor_of(request: HttpRequest) -> Actor:
 
 
 def _by_session(request: HttpRequest) -> Actor:
-    user = getattr(request, "user", None)
-    if user is None or not user.is_authenticated:
-        raise NotSignedIn("Sign in, or send a token.")
-    return queries.actor_for_user(user, origin_of(request))
+    origin = origin_of(request)
+
+    def look() -> tuple[Actor, datetime | None]:
+        user = getattr(request, "user", None)
+        if user is None or not user.is_authenticated:
+            raise NotSignedIn("Sign in, or send a token.")
+        return queries.actor_for_user(user, origin), request.session.get_expiry_date()
+
+    key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+    return known.actor(f"session {key}".encode(), look, origin) if key else look()[0]
 
 
 def _by_header(request: HttpRequest) -> Actor:

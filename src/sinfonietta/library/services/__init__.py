@@ -2,7 +2,16 @@
 
 from sinfonietta.library.services.copying import Copied, copy
 from sinfonietta.library.services.deletion import purge, restore, trash
-from sinfonietta.library.services.files import Filed, file_version, restore_version, set_metadata, set_state
+from sinfonietta.library.services.files import (
+    Filed,
+    NewFile,
+    file_new,
+    file_version,
+    free_names,
+    restore_version,
+    set_metadata,
+    set_state,
+)
 from sinfonietta.library.services.place import move
 from sinfonietta.library.services.sharing import set_grants, set_owners
 from sinfonietta.library.services.tree import (
@@ -18,12 +27,15 @@ from sinfonietta.library.services.tree import (
 __all__ = [
     "Copied",
     "Filed",
+    "NewFile",
     "copy",
     "create_collection",
     "create_fileset",
     "create_folder",
     "ensure_folders",
+    "file_new",
     "file_version",
+    "free_names",
     "make_home",
     "move",
     "purge",

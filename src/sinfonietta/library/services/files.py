@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
+
+from django.db.models import OuterRef, Subquery
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs.models import Blob
@@ -13,11 +15,11 @@ from sinfonietta.common.errors import Invalid, NotFound, PreconditionFailed
 from sinfonietta.common.time import now
 from sinfonietta.library import access
 from sinfonietta.library.changes import record, writing
-from sinfonietta.library.hooks import indexers
+from sinfonietta.library.hooks import filed_new, indexers
 from sinfonietta.library.models import Change, Level, Metadata, Node, Version
 from sinfonietta.library.names import clean_name, encodable
 from sinfonietta.library.services import events, usage
-from sinfonietta.library.services.tree import insert, name_taken
+from sinfonietta.library.services.tree import insert, name_taken, new_node
 
 KEY_LENGTH, TEXT_LENGTH, MOST_KEYS, MOST_ITEMS, LARGEST = 100, 10_000, 500, 1000, 10**308
 
@@ -71,6 +73,57 @@ def file_version(
         actor, "file.added" if number == 1 else "file.changed", node, version=number, size_bytes=blob.size_bytes
     )
     return Filed(node, version, created=True)
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """Content for a name that is free; as the arguments of ``file_version``."""
+
+    name: str
+    blob: Blob
+    media_type: str
+    state: str = Version.State.READY
+    problem: str = ""
+    modified: datetime | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+def free_names(parent: Node, names: Sequence[str]) -> set[str]:
+    """Which of the names nothing has in a locked container."""
+    taken = Node.objects.filter(parent=parent, name__in=names, trash=None).values_list("name", flat=True)
+    return set(names) - set(taken)
+
+
+def file_new(*, actor: Actor, parent: Node, files: Sequence[NewFile]) -> list[Filed]:
+    """As ``file_version`` for several new files at once, in a statement each instead of a dozen for every file.
+
+    The names are clean, different, and free (``free_names``). Raises OutOfStorage, Invalid: then none is filed.
+    """
+    usage.use(parent.collection_id, sum(new.blob.size_bytes for new in files))
+    moment, creator = now(), None if actor.is_system else actor.user_id
+    nodes = [new_node(actor, parent, Node.Kind.FILE, new.name) for new in files]
+    for node, new in zip(nodes, files, strict=True):
+        node.size_bytes, node.media_type = new.blob.size_bytes, new.media_type
+    Node.objects.bulk_create(nodes)
+    versions = [
+        Version(
+            node=node, number=1, blob=new.blob, size_bytes=new.blob.size_bytes, media_type=new.media_type,
+            state=new.state, problem=new.problem, modified=new.modified or moment, created=moment,
+            created_by_id=creator,
+        )
+        for node, new in zip(nodes, files, strict=True)
+    ]  # fmt: skip
+    Version.objects.bulk_create(versions)
+    only = Version.objects.filter(node=OuterRef("id")).values("id")
+    Node.objects.filter(id__in=[node.id for node in nodes]).update(current=Subquery(only))
+    for node, version in zip(nodes, versions, strict=True):
+        node.current = version
+    filed = [(n, v, new.facts) for n, v, new in zip(nodes, versions, files, strict=True)]
+    filed_new(filed)
+    record(Change.What.ADDED, *nodes)
+    said = [(node, {"version": 1, "size_bytes": node.size_bytes}) for node in nodes]
+    events.record_all(actor, "file.added", parent, said)
+    return [Filed(node, version, created=True) for node, version in zip(nodes, versions, strict=True)]
 
 
 def _check(node: Node | None, if_none_match: bool, if_match: str | None) -> None:

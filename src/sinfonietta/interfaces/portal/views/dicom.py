@@ -15,9 +15,10 @@ from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import Invalid, NotFound, Unavailable
 from sinfonietta.dicom import isolation, queries
-from sinfonietta.dicom.models import DicomInstance, DicomSeries
+from sinfonietta.dicom.models import DicomInstance
 from sinfonietta.dicom.options import RenderOptions
 from sinfonietta.dicom.parse import MEDIA_TYPE
+from sinfonietta.dicom.selection import SeriesRow
 from sinfonietta.dicom.tags import TagRow
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
@@ -93,7 +94,7 @@ def viewer_url(container: UUID | None, study: str, series: str = "") -> str:
     return f"/viewer/{scope}viewer?StudyInstanceUIDs={study}" + (f"&SeriesInstanceUIDs={series}" if series else "")
 
 
-def series_viewer_url(container: UUID | None, row: DicomInstance | DicomSeries) -> str:
+def series_viewer_url(container: UUID | None, row: DicomInstance | SeriesRow) -> str:
     """OHIF on one series; empty where it would show nothing, for want of the images that the series is drawn over."""
     return "" if row.modality in NOT_ALONE else viewer_url(container, row.study_uid, row.series_uid)
 
