@@ -19,7 +19,7 @@ from django.db.models.functions import RowNumber
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import NotFound, Unavailable
-from sinfonietta.dicom import isolation, matching, selection, tags
+from sinfonietta.dicom import isolation, loading, matching, selection, tags
 from sinfonietta.dicom.models import DicomInstance, DicomSeries
 from sinfonietta.dicom.options import presets
 from sinfonietta.dicom.packing import dataset_of, header_of
@@ -30,13 +30,6 @@ from sinfonietta.library.models import Node, base36
 from sinfonietta.library.queries import version
 
 Row = TypeVar("Row")
-WITH = ("header", "version__blob", "node", "series__container")
-NEEDED = (
-    "study_uid", "series_uid", "sop_uid", "sop_class", "transfer_syntax", "frames", "header__places",
-    "version__created", "version__blob__sha256", "version__blob__size_bytes", "version__blob__key",
-    "version__blob__store", "node__uid", "node__ancestry", "series__container__uid", "series__container__ancestry",
-)  # fmt: skip
-"""What a request for one instance looks at; datasets are large, and loaded only where they are asked for."""
 MOST_TEXT_BYTES = 4 << 20
 """A dataset whose JSON is longer is not made an object of in this process: it would take fifty times as much memory."""
 IN_ORDER = "ORDER BY s.study_uid, s.series_number, s.series_uid, s.id"
@@ -302,15 +295,21 @@ def _studies_with_counts(actor: Actor, root: Node | None, keys: Mapping[str, str
 
 
 def _instances(actor: Actor, root: Node | None, keys: Mapping[str, str], offset: int, limit: int) -> list[InstanceRow]:
+    return selection.instance_rows(
+        _shown(actor, root, keys), f"{selection.IN_ORDER} LIMIT %s OFFSET %s", (limit, offset)
+    )
+
+
+def _shown(actor: Actor, root: Node | None, keys: Mapping[str, str]) -> selection.Condition:
+    """The condition that an instance matches and is the one shown of its UID."""
     shown = selection.shown(actor, root, matching.condition(keys, visible(actor, root)))
-    if of_instance := matching.instance_condition(keys):
-        shown &= selection.where(of_instance, "i")
-    return selection.instance_rows(shown, f"{selection.IN_ORDER} LIMIT %s OFFSET %s", (limit, offset))
+    of_instance = matching.instance_condition(keys)
+    return shown & selection.where(of_instance, "i") if of_instance else shown
 
 
 def files(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[DicomInstance]:
     """All instances of a study, a series, or one, each with ``version.blob``. Raises NotFound when there are none."""
-    rows = list(_chosen(actor, root, keys).select_related("version__blob", "node", "series__container").defer("json"))
+    rows = loading.files(_shown(actor, root, keys), selection.IN_ORDER)
     if not rows:
         raise NotFound("There is no such study, series or instance, or it is not yours to see.")
     return rows
@@ -318,32 +317,33 @@ def files(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) ->
 
 def instance(*, actor: Actor, root: Node | None = None, study: str, series: str, uid: str) -> DicomInstance:
     """One instance with ``header``, ``version.blob``, ``node`` and ``series.container``. Raises NotFound."""
-    rows = DicomInstance.objects.filter(
-        visible(actor, root, "series__"), study_uid=study, series_uid=series, sop_uid=uid, series__isnull=False
-    )
-    found = rows.select_related(*WITH).only(*NEEDED).order_by("-version_id").first()
-    if found is None:
+    named = selection.Condition("i.sop_uid = %s AND i.series_uid = %s AND i.study_uid = %s", (uid, series, study))
+    seen = named & selection.visible(actor, root)
+    found = loading.files(seen, "ORDER BY i.version_id DESC LIMIT 1")
+    if not found:
         raise NotFound("There is no such instance, or it is not yours to see.")
-    return found
+    return found[0]
 
 
 def datasets(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> Iterator[DicomInstance]:
     """All instances of a study, a series, or one, each with ``header``, streamed."""
-    ids = list(_chosen(actor, root, keys).values_list("version_id", flat=True))
-    rows = DicomInstance.objects.select_related("header").defer("json", "header__places")
+    rows = selection.select("i.version_id", selection.INSTANCES, _shown(actor, root, keys), selection.IN_ORDER)
+    ids = [version for (version,) in rows]
     for at in range(0, len(ids), CHUNK):
         # Piece by piece: a slow reader of a long answer holds no cursor open.
-        found = rows.in_bulk(ids[at : at + CHUNK])
-        yield from (found[version] for version in ids[at : at + CHUNK] if version in found)
+        some = tuple(ids[at : at + CHUNK])
+        chosen = selection.Condition(f"i.version_id IN ({selection.marks(some)})", some)
+        found = {row.version_id: row for row in loading.datasets(chosen)}
+        yield from (found[version] for version in some if version in found)
 
 
 def containers(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[Node]:
     """Where a study or series lies, as far as the actor sees it. Raises NotFound when that is nowhere."""
-    seen = visible(actor, root)
-    rows = DicomSeries.objects.filter(seen & matching.condition(keys, seen)).select_related("container")
-    if not rows:
+    matches = selection.where(matching.condition(keys, visible(actor, root)))
+    found = loading.nodes(selection.visible(actor, root) & matches, selection.SERIES)
+    if not found:
         raise NotFound("There is no such study or series, or it is not yours to see.")
-    return [row.container for row in rows]
+    return found
 
 
 def of_file(*, actor: Actor, uid: UUID) -> Described:

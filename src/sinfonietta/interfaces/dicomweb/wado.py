@@ -9,7 +9,6 @@ from functools import partial
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from sinfonietta.blobs import store
 from sinfonietta.dicom import queries
 from sinfonietta.dicom.errors import NotAcceptable
 from sinfonietta.dicom.models import DicomInstance
@@ -19,7 +18,7 @@ from sinfonietta.interfaces.dicomweb.doors import Call, absolute, door
 from sinfonietta.interfaces.dicomweb.media import syntax_of
 from sinfonietta.interfaces.dicomweb.parts import Part, multipart, plain
 from sinfonietta.interfaces.dicomweb.pixels import bulk_of, frames_of
-from sinfonietta.interfaces.http.content import serve_blob
+from sinfonietta.interfaces.http.content import piece, serve_blob
 from sinfonietta.interfaces.http.encodings import takes_gzip
 from sinfonietta.library.models import Node
 
@@ -120,7 +119,7 @@ def _file_part(call: Call, row: DicomInstance) -> Part:
     blob = row.version.blob
     syntax = f"; transfer-syntax={row.transfer_syntax}" if syntax_of(row.transfer_syntax) else ""
     url = call.instance_url(row.study_uid, row.series_uid, row.sop_uid)
-    return Part(media.DICOM + syntax, blob.size_bytes, partial(store.default().open, blob), url)
+    return Part(media.DICOM + syntax, blob.size_bytes, partial(piece, call.request, blob), url)
 
 
 @door("GET", "HEAD")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from datetime import datetime
+from ssl import SSLSocket
 from typing import IO
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from django.http.response import HttpResponseBase
 from django.utils.http import http_date
 
 from sinfonietta.blobs import store
+from sinfonietta.blobs.errors import Damaged
 from sinfonietta.blobs.models import Blob
 from sinfonietta.common.errors import PreconditionFailed, Problem
 from sinfonietta.interfaces.http import ranges
@@ -171,6 +173,21 @@ def _several(
 
     slot = Slot() if total >= LONG_BYTES else None
     return hold(StreamingHttpResponse(parts(), status=206, content_type=media_type, headers=headers), slot)
+
+
+def piece(request: HttpRequest, blob: Blob, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+    """Bytes in the middle of an answer: by the kernel where the server lends its socket (gunicorn), else in blocks.
+
+    Whatever was given to the server before is on the wire by then, as gunicorn keeps nothing back. Raises Damaged.
+    """
+    connection, path = request.META.get("gunicorn.socket"), store.default().path(blob)
+    if path is None or connection is None or isinstance(connection, SSLSocket):
+        yield from store.default().open(blob, start, length)
+        return
+    left = blob.size_bytes - start if length is None else length
+    with path.open("rb", buffering=0) as stream:
+        if connection.sendfile(stream, start, left) != left:
+            raise Damaged("The stored bytes end too early.")
 
 
 def hold(response: StreamingHttpResponse, slot: Slot | None) -> StreamingHttpResponse:
