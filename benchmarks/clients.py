@@ -50,6 +50,9 @@ class Connection:
         fields = dict(line.split(b": ", 1) for line in lines[1:] if b": " in line)
         if fields.get(b"transfer-encoding") == b"chunked":
             found = self._chunks(rest)
+        elif b"content-length" not in fields:
+            found = self._rest(rest)
+            fields[b"connection"] = b"close"
         elif keep:
             found = self._exactly(int(fields[b"content-length"]), rest)
         else:
@@ -75,6 +78,13 @@ class Connection:
         left = length - there
         while left > 0:
             left -= self._some(left, socket.MSG_TRUNC)
+        return length
+
+    def _rest(self, data: bytes) -> int:
+        """To the end of the connection."""
+        length = len(data)
+        while count := self.socket.recv_into(self.room, len(self.room), socket.MSG_TRUNC):
+            length += count
         return length
 
     def _some(self, most: int, how: int = 0) -> int:

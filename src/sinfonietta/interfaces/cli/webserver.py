@@ -47,7 +47,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]
         options = settings.OPTIONS
         ours = {
             "bind": f"fd://{self.descriptor}",
-            "worker_class": "gthread",
+            "worker_class": "sinfonietta.interfaces.cli.webworker.Worker",
             "workers": options.web_processes,
             "threads": options.web_threads,
             "preload_app": True,  # the processes share what is loaded

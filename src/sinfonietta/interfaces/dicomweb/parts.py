@@ -12,6 +12,22 @@ from django.http.response import HttpResponseBase
 from sinfonietta.interfaces.http.content import hold
 from sinfonietta.interfaces.http.streams import LONG_BYTES, Slot
 
+PIECE_BYTES = 1 << 18
+
+
+def gathered(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in larger pieces: each piece is a call of the system."""
+    waiting: list[bytes] = []
+    size = 0
+    for block in blocks:
+        waiting.append(block)
+        size += len(block)
+        if size >= PIECE_BYTES:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if size:
+        yield b"".join(waiting)
+
 
 @dataclass(frozen=True)
 class Part:

@@ -16,7 +16,7 @@ from sinfonietta.dicom.packing import dataset_blocks
 from sinfonietta.interfaces.dicomweb import media
 from sinfonietta.interfaces.dicomweb.doors import Call, absolute, door
 from sinfonietta.interfaces.dicomweb.media import syntax_of
-from sinfonietta.interfaces.dicomweb.parts import Part, multipart, plain
+from sinfonietta.interfaces.dicomweb.parts import Part, gathered, multipart, plain
 from sinfonietta.interfaces.dicomweb.pixels import bulk_of, frames_of
 from sinfonietta.interfaces.http.content import piece, serve_blob
 from sinfonietta.interfaces.http.encodings import takes_gzip
@@ -52,7 +52,7 @@ def _answer(call: Call, rows: Iterable[DicomInstance], content_type: str) -> Htt
     headers = {"Cache-Control": "private, no-cache"}
     if call.request.method == "HEAD":
         return HttpResponse(content_type=content_type, headers=headers)
-    content = _json(call, rows)
+    content = gathered(_json(call, rows))
     if takes_gzip(call.request):
         headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
         content = _gzipped(content)
