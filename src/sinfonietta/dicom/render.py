@@ -7,6 +7,7 @@ folded into one look-up table for images of up to 16 bits. What cannot be drawn 
 from __future__ import annotations
 
 import io
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -46,16 +47,28 @@ def picture(source: Source, header: Header, frame: int, options: RenderOptions) 
 def _grey(array: NDArray[Any], grey: Grey, *, inverted: bool) -> NDArray[np.uint8]:
     drawn: NDArray[np.uint8]
     if array.dtype.itemsize <= 2 and array.dtype.kind in "iu":
-        unsigned = f"u{array.dtype.itemsize}"
-        every = np.arange(1 << (8 * array.dtype.itemsize), dtype=np.uint32).astype(unsigned)
-        table = grey.apply(every.view(array.dtype), array)
-        drawn = (255 - table if inverted else table)[array.view(unsigned)]
+        is_plain = grey.window is not None and grey.modality_lut is None and grey.voi_lut is None
+        # The slices of a series have one table, which takes longer to make than to use.
+        table = _plain_table(grey, array.dtype) if is_plain else _table(grey, array.dtype, array)
+        drawn = (255 - table if inverted else table)[array.view(f"u{array.dtype.itemsize}")]
     else:
         drawn = grey.apply(array, array)
         drawn = 255 - drawn if inverted else drawn
     if grey.padding is not None:
         drawn[(array >= grey.padding[0]) & (array <= grey.padding[1])] = 0
     return drawn
+
+
+def _table(grey: Grey, kind: np.dtype[Any], frame: NDArray[Any]) -> NDArray[np.uint8]:
+    """The grey of every value of a kind, in the order of its bits."""
+    every = np.arange(1 << (8 * kind.itemsize), dtype=np.uint32).astype(f"u{kind.itemsize}")
+    return grey.apply(every.view(kind), frame)
+
+
+@lru_cache(maxsize=8)
+def _plain_table(grey: Grey, kind: np.dtype[Any]) -> NDArray[np.uint8]:
+    """As ``_table``, where it is by rescale and window alone."""
+    return _table(grey, kind, np.zeros(0, kind))
 
 
 def _eight_bits(array: NDArray[Any], pixels: Pixels) -> NDArray[np.uint8]:
