@@ -1,8 +1,8 @@
 """The project's benchmark: a table, and JSON in var/bench.
 
-    python -m benchmarks [--quick] [--only NAME ...] [--peer]
+    python -m benchmarks [--quick] [--only NAME ...]
 
-Every figure that has a goal is a ratio within one run on one machine.
+Every figure that has a goal is a ratio within one run on one machine. Beside Orthanc: ``python -m benchmarks.peer``.
 """
 
 from __future__ import annotations
@@ -30,11 +30,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller sizes, for a look")
     parser.add_argument("--only", nargs="*", choices=list(PARTS), default=list(PARTS))
-    parser.add_argument("--peer", action="store_true", help="beside Orthanc: not in this version")
     said = parser.parse_args()
-    if said.peer:
-        print("The comparison with Orthanc comes with the whole of DICOMweb and DIMSE; this version has none.")
-        return 1
     figures: list[Figure] = []
     for name in said.only:
         print(f"{name} ...", file=sys.stderr, flush=True)
