@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sinfonietta.dicom.rt.attributes import Dataset, item, number, numbers, text
+from sinfonietta.dicom.keywords import Dataset, item, number, numbers, text
 from sinfonietta.dicom.rt.geometry import Plane, Points, Unplaced, directions
 
 Values = NDArray[np.floating[Any]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sinfonietta.dicom.rt.attributes import Dataset, item, items, number, numbers, text, whole
+from sinfonietta.dicom.keywords import Dataset, item, items, number, numbers, text, whole
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sinfonietta.dicom.rt.attributes import Dataset, item, items, numbers, text, values, whole
+from sinfonietta.dicom.keywords import Dataset, item, items, numbers, text, values, whole
 from sinfonietta.dicom.rt.geometry import Plane, Points
 
 CLOSED, POINT = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR"), "POINT"

@@ -1,4 +1,4 @@
-"""Attributes of RT objects by their keywords, out of the DICOM JSON model (DICOM PS3.18 F)."""
+"""Attributes by their keywords, out of the DICOM JSON model (DICOM PS3.18 F)."""
 
 from __future__ import annotations
 
