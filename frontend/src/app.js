@@ -2,6 +2,7 @@
 import 'bootstrap';
 import htmx from 'htmx.org';
 import './dialogs.js';
+import './layers.js';
 import './selection.js';
 import './sharing.js';
 import './stack.js';

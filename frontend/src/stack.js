@@ -70,7 +70,7 @@ class Stack {
 
   async followTags() {
     const { id } = this.places[this.at];
-    if (id === this.file) return;
+    if (id === this.file || 'keepsTags' in this.root.dataset) return;
     this.file = id;
     const response = await fetch(`/files/${id}/tags`);
     if (!response.ok || this.file !== id) return;

@@ -8,7 +8,7 @@ from __future__ import annotations
 INSPECTORS = ["sinfonietta.dicom.inspect.inspect"]
 """Run before filing, in this order; each returns a verdict (``ingest.hooks.Inspector``)."""
 
-INDEXERS = ["sinfonietta.dicom.indexer.DicomIndexer"]
+INDEXERS = ["sinfonietta.dicom.indexer.DicomIndexer", "sinfonietta.dicom.radiation.indexer.DoseIndexer"]
 """Run in the transaction that files, hides or shows files (``library.hooks.Indexer``)."""
 
 ANNOUNCEMENTS: list[str] = []

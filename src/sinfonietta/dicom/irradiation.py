@@ -1,67 +1,116 @@
 """Radiation dose reports: irradiation events and totals, each quantity in one unit.
 
 By concept codes rather than by template, since reports of one template differ as much as those of two (PS3.16 TID
-10001, 10011, 10021, 10040). A unit that is not known is never guessed: its value is given as it was said, and in no sum.
+10001, 10011, 10021, 10030, 10040). A unit that is not known is never guessed: its value is given as it was said, and
+is in no sum.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from sinfonietta.dicom.reports import Content
+from sinfonietta.dicom.reports import Concept, Content
 
-CT_EVENT, X_RAY_EVENT, ADMINISTRATION = "113819", "113706", "113502"
-EVENTS = {CT_EVENT: "CT acquisition", X_RAY_EVENT: "X-ray irradiation", ADMINISTRATION: "Administration of activity"}
+EVENTS = {
+    "113819": "CT acquisition", "113706": "X-ray irradiation", "130501": "X-ray irradiation",
+    "113502": "Administration of activity",
+}  # fmt: skip
+TITLES = {"113701", "113500", "128401"}
+"""X-Ray, Radiopharmaceutical and Patient Radiation Dose Report."""
+SOP_CLASSES = {f"1.2.840.10008.5.1.4.1.1.88.{number}" for number in (67, 68, 73, 76)}
+SPELLING = str.maketrans({"µ": "u", "μ": "u", "²": "2", **dict.fromkeys(" .·⋅*^_", "")})
+"""``mGy.cm``, ``mGycm``, ``mGy·cm`` and ``mGy*cm`` are one unit; case is not touched, for mGy is not MGy."""
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A kind of figure and its unit; ``factors``: spelling of a unit -> how many of ours it is."""
+    """A kind of figure and its unit; ``factors``: spelling of a unit -> how many of ours it is.
+
+    ``each``: summed for each organ or side by itself; ``adds``: values of several events add up.
+    """
 
     name: str
     unit: str
     factors: dict[str, float]
+    each: bool = False
+    adds: bool = True
+
+    def value(self, number: float, unit: Concept) -> float | None:
+        """The number in our unit, by the code of its unit or else by what that is said to mean; None: not known."""
+        for said in (unit.code, unit.meaning):
+            factor = self.factors.get(said.translate(SPELLING))
+            if factor is not None:
+                return number * factor
+        return None
 
 
-CTDI = Quantity("CTDIvol", "mGy", {"mGy": 1, "Gy": 1000, "uGy": 1e-3})
-DLP = Quantity("DLP", "mGy.cm", {"mGy.cm": 1, "mGycm": 1, "Gy.cm": 1000, "mGy.m": 100, "cGy.cm": 10})
+CTDI = Quantity("CTDIvol", "mGy", {"mGy": 1, "Gy": 1000, "uGy": 1e-3, "cGy": 10}, adds=False)
+DLP = Quantity("DLP", "mGy.cm", {"mGycm": 1, "Gycm": 1000, "mGym": 100, "cGycm": 10, "uGym": 0.1})
 DAP = Quantity(
     "DAP", "Gy.cm2",
-    {"Gy.cm2": 1, "Gycm2": 1, "Gy.m2": 1e4, "Gym2": 1e4, "dGy.cm2": 0.1, "dGycm2": 0.1, "cGy.cm2": 0.01,
-     "cGycm2": 0.01, "mGy.cm2": 1e-3, "mGycm2": 1e-3, "uGy.m2": 1e-2, "uGym2": 1e-2, "mGy.m2": 10, "uGy.cm2": 1e-6},
+    {"Gycm2": 1, "Gym2": 1e4, "dGycm2": 0.1, "cGycm2": 0.01, "mGycm2": 1e-3, "uGym2": 1e-2, "mGym2": 10, "uGycm2": 1e-6,
+     "dGym2": 1e3, "cGym2": 1e2},
 )  # fmt: skip
-REFERENCE_DOSE = Quantity("Reference point dose", "Gy", {"Gy": 1, "mGy": 1e-3, "cGy": 1e-2})
-FLUORO_TIME = Quantity("Fluoroscopy time", "s", {"s": 1, "ms": 1e-3, "min": 60})
-GLANDULAR = Quantity("Average glandular dose", "mGy", {"mGy": 1, "dGy": 100, "Gy": 1000, "cGy": 10, "uGy": 1e-3})
-ACTIVITY = Quantity("Administered activity", "MBq", {"MBq": 1, "kBq": 1e-3, "Bq": 1e-6, "GBq": 1e3, "mCi": 37})
-ORGAN = Quantity("Organ dose", "mGy", {"mGy": 1, "Gy": 1000, "uGy": 1e-3, "cGy": 10})
+REFERENCE_DOSE = Quantity("Reference point dose", "Gy", {"Gy": 1, "mGy": 1e-3, "cGy": 1e-2, "uGy": 1e-6})
+FLUORO_TIME = Quantity("Fluoroscopy time", "s", {"s": 1, "ms": 1e-3, "min": 60, "h": 3600})
+GLANDULAR = Quantity(
+    "Average glandular dose", "mGy", {"mGy": 1, "dGy": 100, "Gy": 1000, "cGy": 10, "uGy": 1e-3}, each=True
+)
+ACTIVITY = Quantity(
+    "Administered activity", "MBq", {"MBq": 1, "kBq": 1e-3, "Bq": 1e-6, "GBq": 1e3, "mCi": 37, "uCi": 0.037, "Ci": 37e3}
+)
+ORGAN = Quantity("Organ dose", "mGy", {"mGy": 1, "Gy": 1000, "uGy": 1e-3, "cGy": 10}, each=True)
 EFFECTIVE = Quantity("Effective dose", "mSv", {"mSv": 1, "Sv": 1000, "uSv": 1e-3})
+QUANTITIES = {
+    one.name: one
+    for one in (CTDI, DLP, DAP, REFERENCE_DOSE, FLUORO_TIME, GLANDULAR, ACTIVITY, ORGAN, EFFECTIVE)
+}  # fmt: skip
 
 TOTALS = {
     "113813": DLP, "113722": DAP, "113725": REFERENCE_DOSE, "113730": FLUORO_TIME, "111637": GLANDULAR,
-    "113507": ACTIVITY, "113839": EFFECTIVE,
+    "113507": ACTIVITY, "113518": ORGAN, "113839": EFFECTIVE,
 }  # fmt: skip
-"""Concept codes (DCM) of sums over a report; of an activity there is one for each administration."""
+"""Concept codes (DCM) outside of events: sums over a report."""
 OF_EVENTS = {
     "113830": CTDI, "113838": DLP, "122130": DAP, "113738": REFERENCE_DOSE, "111631": GLANDULAR, "113507": ACTIVITY,
-    "113518": ORGAN,
+    "113518": ORGAN, "113839": EFFECTIVE,
 }  # fmt: skip
-TARGET, PROTOCOL, STARTED, UID = "123014", "125203", "111526", "113769"
+UIDS, STARTED = ("113769", "113853", "113503"), ("111526", "123003")
+PROTOCOL = ("125203", "349358000", "F-61FDB", "123001")
+"""Acquisition protocol, or the radiopharmaceutical agent (SNOMED CT, its older codes, DCM)."""
+TARGET, KIND, DURATION = "123014", "113721", "113742"
+SITES = {"363698007", "G-C0E3", "272741003", "G-C171", "123014"}
+"""Finding site, laterality, target region: what a figure is of."""
+SIDES = {
+    **dict.fromkeys(("7771000", "80248007", "G-A101", "T-04030"), "left"),
+    **dict.fromkeys(("24028007", "73056007", "G-A100", "T-04020"), "right"),
+}
+"""Left, left breast, right, right breast: reports say the one for a total and the other for an event."""
+FLUOROSCOPY = {"44491008", "P5-06000"}
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A value of a quantity in its unit; None where the report's unit is not known. ``said``: as the report has it."""
+    """A value of a quantity in its unit; None where the report gives none or its unit is not known.
 
-    quantity: Quantity
+    ``said``: as the report has it; ``of``: the organ or side that it is of.
+    """
+
+    quantity: str
     value: float | None
     said: str
     of: str = ""
 
+    @property
+    def unit(self) -> str:
+        """The unit of ``value``."""
+        return QUANTITIES[self.quantity].unit
+
 
 @dataclass(frozen=True)
 class Event:
-    """One irradiation."""
+    """One irradiation, or one administration of activity."""
 
     kind: str
     uid: str
@@ -73,50 +122,84 @@ class Event:
 
 @dataclass(frozen=True)
 class DoseReport:
-    """What a radiation dose report says."""
+    """What a radiation dose report says. ``totals`` are its own, not sums that were made here."""
 
     title: str
     events: list[Event]
     totals: list[Figure]
 
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> DoseReport:
+        """What ``as_dict`` gave, back again."""
+        events = [Event(**{**one, "figures": [Figure(**each) for each in one["figures"]]}) for one in found["events"]]
+        return cls(found["title"], events, [Figure(**one) for one in found["totals"]])
+
+
+def is_dose_report(sop_class: str, report: Content) -> bool:
+    """Whether a structured report is about dose: by its SOP class, or by its title."""
+    return sop_class in SOP_CLASSES or report.concept.code in TITLES
+
 
 def read(report: Content) -> DoseReport:
-    """Events and totals of a report; a total that it does not state is the sum of its events where that is meant."""
-    events = [_event(one) for one in report.walk() if one.concept.code in EVENTS and one.kind == "CONTAINER"]
-    accumulated = [one for one in report.walk() if one.concept.code in TOTALS and not _is_event_figure(one, report)]
-    totals = [figure for one in accumulated if (figure := _figure(one, TOTALS))]
-    return DoseReport(report.concept.meaning, events, totals or _sums(events))
+    """Events, and the totals that the report states."""
+    events: list[Event] = []
+    totals: list[Figure] = []
+    _gather(report, events, totals)
+    return DoseReport(report.concept.meaning, events, totals)
 
 
-def _is_event_figure(wanted: Content, report: Content) -> bool:
-    events = (one for one in report.walk() if one.concept.code in EVENTS)
-    return wanted.concept.code in OF_EVENTS and any(wanted is inner for event in events for inner in event.walk())
+def _gather(said: Content, events: list[Event], totals: list[Figure]) -> None:
+    if said.kind == "CONTAINER" and said.concept.code in EVENTS:
+        events.append(_event(said))
+        return
+    for child in said.children:
+        figure = _figure(child, TOTALS, said)
+        totals.extend([figure] if figure else [])
+        _gather(child, events, totals)
 
 
 def _event(said: Content) -> Event:
-    def value(code: str) -> str:
-        found = said.first(code)
-        return found.value if found else ""
+    found: dict[str, Content] = {}
+    for one in said.walk():
+        found.setdefault(one.concept.code, one)
 
-    figures = [figure for one in said.walk() if (figure := _figure(one, OF_EVENTS))]
-    return Event(EVENTS[said.concept.code], value(UID), value(STARTED), value(PROTOCOL), value(TARGET), figures)
+    def value(*codes: str) -> str:
+        return next((found[code].value for code in codes if code in found), "")
+
+    kind = EVENTS[said.concept.code] + (f": {value(KIND)}" if value(KIND) else "")
+    pairs = ((one, parent) for parent in said.walk() for one in parent.children)
+    figures = [figure for one, parent in pairs if (figure := _figure(one, OF_EVENTS, parent))]
+    return Event(kind, value(*UIDS), value(*STARTED), value(*PROTOCOL), value(TARGET), figures + _fluoroscopy(found))
 
 
-def _figure(said: Content, quantities: dict[str, Quantity]) -> Figure | None:
+def _fluoroscopy(found: dict[str, Content]) -> list[Figure]:
+    """How long the beam was on, of an event that was fluoroscopy."""
+    kind, duration = found.get(KIND), found.get(DURATION)
+    if kind is None or duration is None or kind.code is None or kind.code.code not in FLUOROSCOPY:
+        return []
+    figure = _figure(duration, {DURATION: FLUORO_TIME}, duration)
+    return [figure] if figure else []
+
+
+def _figure(said: Content, quantities: dict[str, Quantity], parent: Content) -> Figure | None:
     quantity = quantities.get(said.concept.code)
-    if quantity is None or said.kind != "NUM" or said.number is None:
+    if quantity is None or said.kind != "NUM":
         return None
-    factor = quantity.factors.get(said.unit)
-    site = next((one.value for one in said.children if one.concept.code in {"363698007", "G-C0E3", TARGET}), "")
-    return Figure(quantity, None if factor is None else said.number * factor, f"{said.value} {said.unit}", site)
+    known = said.number is not None and said.number >= 0
+    value = quantity.value(said.number or 0.0, said.unit) if known else None
+    words = f"{said.value} {said.unit.code or said.unit.meaning}".strip() or "no value"
+    return Figure(quantity.name, value, words, _site(said, parent) if quantity.each else "")
 
 
-def _sums(events: list[Event]) -> list[Figure]:
-    """Sums of quantities that add up (CTDIvol and organ doses do not); none where a unit is not known."""
-    found = []
-    for quantity in (DLP, DAP, REFERENCE_DOSE, GLANDULAR, ACTIVITY):
-        figures = [figure for event in events for figure in event.figures if figure.quantity is quantity]
-        known = [figure.value for figure in figures if figure.value is not None]
-        if figures and len(known) == len(figures):
-            found.append(Figure(quantity, sum(known), f"sum of {len(known)} events"))
-    return found
+def _site(said: Content, parent: Content) -> str:
+    """The organ or side that a figure is of: said below it or else beside it; of a site with a side, the side."""
+    for around in (said, parent):
+        for one in around.children:
+            if one.concept.code in SITES and one.code is not None:
+                side = next((each for each in one.children if each.concept.code in SITES and each.code), one)
+                return SIDES.get(side.code.code if side.code else "", "") or one.value
+    return ""

@@ -15,14 +15,18 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sinfonietta.dicom import pixels, wire
+from sinfonietta.dicom import pixels, reports, wire
 from sinfonietta.dicom.elements import Limits
+from sinfonietta.dicom.irradiation import DoseReport
 from sinfonietta.dicom.options import RenderOptions
 from sinfonietta.dicom.parse import Header
+from sinfonietta.dicom.reports import Content
+from sinfonietta.dicom.segments import Segmentation
 
 # A child that has been idle for nearly as long as it may be could end just when it is asked.
 IDLE_MARGIN_S = 2.0
@@ -181,6 +185,27 @@ class Sandbox:
     def bulk(self, path: Path, uri: str) -> bytes:
         """The bytes of a bulk value by its URI in the header's JSON. Raises NoSuchValue, and as ``parse``."""
         return self._call("bulk", path, uri=uri)[1]
+
+    def report(self, path: Path, at: str = "", most: int = 0) -> Content:
+        """As ``reports.read``. Raises NoSuchValue, and as ``parse``."""
+        return reports.from_dict(self._call("report", path, at=at, most=most)[0]["report"])
+
+    def irradiation(self, path: Path) -> DoseReport | None:
+        """As ``irradiation.read``; None where the file is no dose report. Raises as ``parse``."""
+        found = self._call("irradiation", path)[0]["report"]
+        return DoseReport.from_dict(found) if found else None
+
+    def segments(self, path: Path) -> Segmentation:
+        """As ``segments.read``. Raises as ``parse``."""
+        return Segmentation.from_dict(self._call("segments", path)[0]["segments"])
+
+    def overlay(self, path: Path, plane: dict[str, Any], wanted: Sequence[int]) -> tuple[list[int], bytes]:
+        """The numbers of the segments that meet a plane (``volume.plane_as_dict``), and a transparent PNG of them.
+
+        Without bytes where there is none. Raises as ``render``.
+        """
+        head, picture = self._call("overlay", path, plane=plane, wanted=list(wanted))
+        return head["segments"], picture
 
     def close(self) -> None:
         """Ends the idle children; the pool may be used again."""

@@ -96,3 +96,21 @@ class DicomHeader(models.Model):
     instance = models.OneToOneField(DicomInstance, primary_key=True, on_delete=models.CASCADE, related_name="header")
     dataset = models.BinaryField(help_text="The DICOM JSON model, zlib")
     places = models.BinaryField(help_text="Where pixels and bulk data lie, and the rest of the header; zlib")
+
+
+class DicomDose(models.Model):
+    """What a radiation dose report says, read once when it was filed.
+
+    It is the instance's: who may see it is asked of the instance's series.
+    """
+
+    instance = models.OneToOneField(DicomInstance, primary_key=True, on_delete=models.CASCADE, related_name="dose")
+    patient_id = _text()
+    issuer = models.CharField(max_length=TEXT_LENGTH, blank=True, help_text="Issuer of Patient ID")
+    patient_name = _text()
+    study_date = _text()
+    sums = models.TextField(help_text="JSON of radiation.sums.Summary")
+    report = models.BinaryField(help_text="irradiation.DoseReport as JSON, zlib")
+
+    class Meta:
+        indexes = [models.Index(fields=["patient_id", "issuer"], name="dicom_dose_patient")]

@@ -7,7 +7,7 @@ several places, its instances are counted once per SOP Instance UID, and the fil
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -20,8 +20,9 @@ from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import NotFound, Unavailable
 from sinfonietta.dicom import isolation, matching
-from sinfonietta.dicom.models import DicomInstance, DicomSeries
-from sinfonietta.dicom.packing import header_of
+from sinfonietta.dicom.models import DicomHeader, DicomInstance, DicomSeries
+from sinfonietta.dicom.options import presets
+from sinfonietta.dicom.packing import dataset_of, header_of
 from sinfonietta.dicom.parse import MEDIA_TYPE, Header
 from sinfonietta.library import access
 from sinfonietta.library.models import Node, base36
@@ -281,6 +282,17 @@ def of_file(*, actor: Actor, uid: UUID) -> tuple[Header, DicomInstance | None]:
     return header, None
 
 
+def windows(*, actor: Actor, uid: UUID) -> tuple[DicomInstance | None, dict[str, tuple[float, float]]]:
+    """A file's row in the index, and the windows to look at it by. Raises as ``of_file``."""
+    header, row = of_file(actor=actor, uid=uid)
+    return row, presets(header)
+
+
+def dataset(row: DicomInstance) -> dict[str, Any]:
+    """The DICOM JSON model of an instance that the caller has been given already."""
+    return dataset_of(DicomHeader.objects.values_list("dataset", flat=True).get(instance=row))
+
+
 def has_image(*, actor: Actor, uid: UUID) -> bool:
     """Whether a file is DICOM with pixels. Raises NotFound where it is absent, Unavailable."""
     access.find(actor, uid)
@@ -288,6 +300,24 @@ def has_image(*, actor: Actor, uid: UUID) -> bool:
         return of_file(actor=actor, uid=uid)[0].pixels is not None
     except NotFound:
         return False
+
+
+def named(*, actor: Actor, uids: Collection[str], root: Node | None = None) -> dict[str, DicomInstance]:
+    """Of these SOP Instance UIDs those that the actor sees, with ``node`` and ``series``: the file filed last each."""
+    seen: dict[str, DicomInstance] = {}
+    wanted = sorted(set(uids))
+    for at in range(0, len(wanted), CHUNK):
+        rows = DicomInstance.objects.filter(
+            visible(actor, root, "series__"), sop_uid__in=wanted[at : at + CHUNK], series__isnull=False
+        )
+        for row in rows.select_related("node", "series").defer("json").order_by("version_id"):
+            seen[row.sop_uid] = row
+    return seen
+
+
+def placed(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[DicomInstance]:
+    """The instances of a series in the order of their numbers, each with ``node`` and ``series``, without its JSON."""
+    return list(_chosen(actor, root, keys).select_related("node", "series").defer("json"))
 
 
 def stack(*, actor: Actor, root: Node, keys: Mapping[str, str]) -> list[tuple[UUID, int]]:

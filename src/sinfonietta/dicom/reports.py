@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-from sinfonietta.dicom.keywords import Dataset, item, items, number, text
+from sinfonietta.dicom.keywords import Dataset, item, items, number, numbers, text, values
+
+SHALLOW, DEEP = 2, 1 << 10
+"""Levels that are read."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +23,10 @@ class Concept:
 
 @dataclass(frozen=True)
 class Content:
-    """One item of the tree. ``value`` is for people; ``number`` and ``unit`` (UCUM) where it is a measurement.
+    """One item of the tree. ``value`` is for people; ``number`` and ``unit`` where it is one measurement.
 
-    ``reference``: SOP class and instance UID of what the item points to.
+    ``reference``: SOP class and instance UID of what the item points to, ``frames`` of it (from 1). ``place``: the
+    way to it from the root, such as ``0.3.1``. ``more``: how many items directly below it were left unread.
     """
 
     relation: str
@@ -29,9 +34,12 @@ class Content:
     concept: Concept
     value: str
     number: float | None = None
-    unit: str = ""
+    unit: Concept = Concept()
     code: Concept | None = None
     reference: tuple[str, str] | None = None
+    frames: list[int] = field(default_factory=list)
+    place: str = ""
+    more: int = 0
     children: list[Content] = field(default_factory=list)
 
     def walk(self) -> Iterator[Content]:
@@ -45,9 +53,43 @@ class Content:
         return next((one for one in self.walk() if one.concept.code == code and one is not self), None)
 
 
-def read(dataset: Dataset) -> Content:
-    """The root of a report from the DICOM JSON model. Its depth is bounded by what the parser takes."""
-    return _content(dataset)
+def read(dataset: Dataset, place: str = "", most: int = 0) -> Content:
+    """A report, or what is below one ``place`` of it, from the DICOM JSON model.
+
+    ``most`` (0: without bound): a larger tree is read only two levels deep, its other items are counted as ``more``.
+    Its depth is bounded by what the parser takes. Raises KeyError where there is no such place.
+    """
+    said = dataset
+    for step in place.split(".") if place else []:
+        found = items(said, "ContentSequence")
+        if not step.isdecimal() or int(step) >= len(found):
+            raise KeyError(place)
+        said = found[int(step)]
+    return _content(said, place, SHALLOW if most and _count(said, most) > most else DEEP)
+
+
+def from_dict(found: dict[str, Any]) -> Content:
+    """What ``dataclasses.asdict`` made of a Content, back again."""
+    return Content(
+        **{
+            **found,
+            "concept": Concept(**found["concept"]),
+            "unit": Concept(**found["unit"]),
+            "code": Concept(**found["code"]) if found["code"] else None,
+            "reference": tuple(found["reference"]) if found["reference"] else None,
+            "children": [from_dict(one) for one in found["children"]],
+        }
+    )
+
+
+def _count(said: Dataset, most: int) -> int:
+    """How many items there are; counting ends beyond ``most``."""
+    waiting, count = [said], 0
+    while waiting and count <= most:
+        below = items(waiting.pop(), "ContentSequence")
+        count += len(below)
+        waiting += below
+    return count
 
 
 def template(dataset: Dataset) -> str:
@@ -61,24 +103,32 @@ def concept(said: Dataset) -> Concept:
     return Concept(code, text(said, "CodingSchemeDesignator"), text(said, "CodeMeaning"))
 
 
-def _content(said: Dataset) -> Content:
+def _content(said: Dataset, place: str, depth: int) -> Content:
     kind = text(said, "ValueType")
     measured = item(said, "MeasuredValueSequence")
-    unit = concept(item(measured, "MeasurementUnitsCodeSequence"))
+    single = len(items(said, "MeasuredValueSequence")) == 1 == len(values(measured, "NumericValue"))
     code = concept(item(said, "ConceptCodeSequence")) if kind == "CODE" else None
     referred = item(said, "ReferencedSOPSequence")
+    below = items(said, "ContentSequence")
+    shown = below if depth else []
+    frames = [int(one) for one in numbers(referred, "ReferencedFrameNumber")]
     return Content(
         relation=text(said, "RelationshipType"),
         kind=kind,
         concept=concept(item(said, "ConceptNameCodeSequence")),
         value=_value(said, kind, measured, code),
-        number=number(measured, "NumericValue") if kind == "NUM" else None,
-        unit=unit.code or unit.meaning,
+        number=number(measured, "NumericValue") if kind == "NUM" and single else None,
+        unit=concept(item(measured, "MeasurementUnitsCodeSequence")),
         code=code,
         reference=(text(referred, "ReferencedSOPClassUID"), text(referred, "ReferencedSOPInstanceUID"))
         if referred
         else None,
-        children=[_content(one) for one in items(said, "ContentSequence")],
+        frames=frames,
+        place=place,
+        more=len(below) - len(shown),
+        children=[
+            _content(one, f"{place}.{index}" if place else str(index), depth - 1) for index, one in enumerate(shown)
+        ],
     )
 
 
@@ -89,8 +139,16 @@ def _value(said: Dataset, kind: str, measured: Dataset, code: Concept | None) ->
         "TEXT": "TextValue", "UIDREF": "UID", "DATETIME": "DateTime", "DATE": "Date", "TIME": "Time",
         "PNAME": "PersonName", "SCOORD": "GraphicType", "SCOORD3D": "GraphicType", "TCOORD": "TemporalRangeType",
     }.get(kind)  # fmt: skip
+    if keyword == "GraphicType":
+        return f"{text(said, keyword).lower()}, {len(values(said, 'GraphicData'))} coordinates"
     if keyword:
         return text(said, keyword)
     if kind == "NUM":
-        return text(measured, "NumericValue") or concept(item(said, "NumericValueQualifierCodeSequence")).meaning
+        figures = [_plain(one) for each in items(said, "MeasuredValueSequence") for one in values(each, "NumericValue")]
+        return "\\".join(figures) or concept(item(said, "NumericValueQualifierCodeSequence")).meaning
     return ""
+
+
+def _plain(value: object) -> str:
+    """A number without the tail that a float has but nobody wrote."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)

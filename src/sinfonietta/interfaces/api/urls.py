@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
-from sinfonietta.interfaces.api.views import collections, files, nodes, people, previews, work
+from sinfonietta.interfaces.api.views import collections, files, nodes, objects, people, previews, work
 from sinfonietta.interfaces.http.access import signed_in
 
 app_name = "api"
@@ -32,6 +32,13 @@ urlpatterns = [
     path("files/<uuid:uid>/versions", files.VersionsView.as_view()),
     path("files/<uuid:uid>/versions/<int:number>/restore", files.RestoreVersionView.as_view()),
     path("files/<uuid:uid>/preview", previews.PreviewView.as_view()),
+    path("files/<uuid:uid>/preview/report", objects.ReportView.as_view()),
+    path("files/<uuid:uid>/preview/irradiation", objects.IrradiationView.as_view()),
+    path("files/<uuid:uid>/preview/document", objects.DocumentView.as_view()),
+    path("files/<uuid:uid>/preview/segments", objects.SegmentsView.as_view()),
+    path("files/<uuid:uid>/preview/suv", objects.SuvView.as_view()),
+    path("nodes/<uuid:uid>/doses", objects.DosesView.as_view()),
+    path("nodes/<uuid:uid>/doses.csv", objects.DosesCsvView.as_view()),
     path("nodes", nodes.ByPathView.as_view()),
     path("nodes/<uuid:uid>", nodes.NodeView.as_view()),
     path("nodes/<uuid:uid>/children", nodes.ChildrenView.as_view()),

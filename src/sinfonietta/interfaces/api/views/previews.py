@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from sinfonietta.accounts.actor import Actor
 from sinfonietta.common.errors import NotFound
 from sinfonietta.dicom import queries as dicom
 from sinfonietta.interfaces.api import serializers as s
@@ -16,6 +17,16 @@ from sinfonietta.interfaces.api.base import HouseView
 from sinfonietta.library import queries
 from sinfonietta.library.models import Node, Version
 from sinfonietta.previews.kinds import showable
+from sinfonietta.previews.objects import kinds_of
+
+
+def _of_dicom(actor: Actor, uid: UUID) -> tuple[bool, tuple[str, ...]]:
+    """Whether a DICOM file has an image, and what else can be shown of it."""
+    try:
+        header, row = dicom.of_file(actor=actor, uid=uid)
+    except NotFound:
+        return False, ()
+    return header.pixels is not None, kinds_of(row) if row else ()
 
 
 class PreviewView(HouseView):
@@ -26,8 +37,8 @@ class PreviewView(HouseView):
         if entry.kind != Node.Kind.FILE:
             raise NotFound
         is_dicom = entry.media_type == shapes.DICOM and entry.state != Version.State.QUARANTINED
-        has_image = is_dicom and dicom.has_image(actor=self.actor, uid=uid)
-        found = showable(entry.media_type, entry.size_bytes or 0, entry.state, has_image=has_image)
+        has_image, special = _of_dicom(self.actor, uid) if is_dicom else (False, ())
+        found = showable(entry.media_type, entry.size_bytes or 0, entry.state, has_image=has_image, special=special)
         return Response(
             {"kinds": found.kinds, "links": shapes.preview_links(entry, found.kinds), "reason": found.reason}
         )

@@ -21,7 +21,7 @@ from sinfonietta.dicom.options import RenderOptions, presets
 from sinfonietta.dicom.parse import MEDIA_TYPE
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
-from sinfonietta.interfaces.portal.views import parts
+from sinfonietta.interfaces.portal.views import parts, reports
 from sinfonietta.library import queries as library
 from sinfonietta.library.models import Node
 
@@ -42,6 +42,7 @@ def context(actor: Actor, entry: library.Entry) -> dict[str, Any]:
     stack = _stack(actor, found, entry) or [{"id": str(entry.uid), "frames": frames}]
     return {
         "frames": frames,
+        "object": reports.context(actor, entry.uid, found) if found else {},
         "presets": presets(header),
         "tags": tags.rows(header.json),
         "stack": stack,
