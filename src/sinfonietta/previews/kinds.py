@@ -24,7 +24,7 @@ DICOM_KINDS = {
     **dict.fromkeys(("104.1", "104.2", "104.3", "104.4", "104.5"), ("document",)),
     "66.4": ("segments",), "66.7": ("segments",), "128": ("suv",), "130": ("suv",),
 }  # fmt: skip
-"""How objects of a SOP class are shown besides image and tags; every other structured report as a report."""
+"""How objects of a SOP class are shown besides image and tags; any other structured report: as a report."""
 
 
 def of_sop_class(sop_class: str) -> tuple[str, ...]:

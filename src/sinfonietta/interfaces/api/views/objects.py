@@ -67,7 +67,7 @@ class SegmentsView(HouseView):
 class SuvView(HouseView):
     @extend_schema(parameters=[s.SpotQuery], responses=s.SuvShape)
     def get(self, request: Request, uid: UUID) -> Response:
-        """What a PET image is in SUV by body weight, or why that cannot be computed; with `row` and `column`, a value."""
+        """What a PET image is in SUV by body weight, or why there is none; with `row` and `column`, a value."""
         asked = self.asked(s.SpotQuery)
         found = overlays.pet(actor=self.actor, uid=uid)
         shape = shapes.suv(uid, found)
