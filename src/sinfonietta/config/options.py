@@ -154,7 +154,7 @@ def load(**overrides: Any) -> Options:
         said = "; ".join(_sentence(".".join(map(str, e["loc"])), e["type"], e["msg"]) for e in error.errors())
         raise ConfigurationError(f"The configuration cannot be used: {said}.") from error
     except SettingsError as error:  # a list in the environment that is no JSON
-        raise ConfigurationError(f"The configuration cannot be used: {error}; write lists as [\"a\", \"b\"].") from error
+        raise ConfigurationError(f'The configuration cannot be used: {error}; write lists as ["a", "b"].') from error
     except OSError as error:
         raise ConfigurationError(f"The configuration file cannot be read: {error}.") from error
 

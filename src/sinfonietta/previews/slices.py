@@ -18,6 +18,7 @@ from sinfonietta.dicom.functional import group
 from sinfonietta.dicom.keywords import Dataset, number, text, whole
 from sinfonietta.dicom.models import DicomHeader, DicomInstance
 from sinfonietta.dicom.packing import dataset_of
+from sinfonietta.dicom.queries import MOST_TEXT_BYTES
 from sinfonietta.dicom.rt.geometry import Plane, Unplaced, plane_of
 from sinfonietta.dicom.suv import NoSuv, Suv, suv
 from sinfonietta.dicom.volume import Values
@@ -67,7 +68,7 @@ def slices_of(rows: Sequence[DicomInstance]) -> list[Slice]:
 
 
 def _described(header: DicomHeader) -> list[Slice]:
-    dataset = dataset_of(header.dataset)
+    dataset = dataset_of(header.dataset, MOST_TEXT_BYTES) or {}
     blob = header.instance.version.blob
     return [_slice(dataset, header.instance_id, frame, blob) for frame in range(max(header.instance.frames, 1))]
 

@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 from django.db.models import F
 
-from sinfonietta.dicom.attributes import text
+from sinfonietta.dicom.attributes import TEXT_LENGTH, text
 from sinfonietta.dicom.irradiation import DoseReport
-from sinfonietta.dicom.models import TEXT_LENGTH, DicomDose, DicomInstance
+from sinfonietta.dicom.models import DicomDose, DicomInstance
 from sinfonietta.dicom.parse import Header
 from sinfonietta.dicom.radiation.sums import summary
 from sinfonietta.library.models import Node, Version

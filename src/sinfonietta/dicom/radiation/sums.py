@@ -79,11 +79,11 @@ def summary(uid: str, report: DoseReport) -> Summary:
 def unstated(report: DoseReport) -> list[Figure]:
     """Totals that a report does not state, as sums of its events: of what adds up and is understood throughout."""
     stated = {figure.quantity for figure in report.totals}
-    found = []
-    for one in sums([summary("", report)]):
-        if one.quantity not in stated and QUANTITIES[one.quantity].adds and one.value is not None and not one.left_out:
-            found.append(Figure(one.quantity, one.value, f"sum of {one.count} event{'s'[: one.count > 1]}", one.of))
-    return found
+    return [
+        Figure(one.quantity, one.value, f"sum of {one.count} event{'s'[: one.count > 1]}", one.of)
+        for one in sums([summary("", report)])
+        if one.quantity not in stated and QUANTITIES[one.quantity].adds and one.value is not None and not one.left_out
+    ]
 
 
 def _add(figures: dict[Key, float | None], key: Key, value: float | None) -> None:

@@ -354,7 +354,7 @@ class IrradiationShape(S):
 
 class SegmentShape(S):
     number = serializers.IntegerField()
-    label = serializers.CharField(allow_blank=True)
+    label = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
     category = CodeShape()
     kind = CodeShape()
     anatomy = CodeShape()

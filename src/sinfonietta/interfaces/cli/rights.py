@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import sys
 from pathlib import Path
 
 import click
@@ -36,6 +37,10 @@ def take_rights(options: Options) -> None:
     if not os.access(options.data, os.R_OK | os.W_OK | os.X_OK):
         raise click.ClickException(
             f"{options.data} cannot be written by {options.run_as}; run `chown -R {options.run_as} {options.data}`."
+        )
+    if not os.access(sys.executable, os.X_OK):
+        raise click.ClickException(
+            f"{options.run_as} may not run {sys.executable}; install Sinfonietta where it may, such as /opt."
         )
     site.screen.print(f"Started as root; going on with the rights of {options.run_as}.")
 

@@ -39,7 +39,7 @@ def coming_doors(command: Callable[..., None]) -> Callable[..., None]:
 @coming_doors
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", type=PORT, default=8000, show_default=True, help="Port of the web server; 0: off.")
-@click.option("--workers", type=click.IntRange(0), help="Processes for background work (default: the setting `workers`).")
+@click.option("--workers", type=click.IntRange(0), help="Background processes (default: the setting `workers`).")
 @site.problems_said
 def serve(host: str, port: int, workers: int | None) -> None:
     """All of it on one machine under one supervisor that restarts a part that dies."""
@@ -50,7 +50,7 @@ def run(host: str, port: int, workers: int | None) -> None:
     """Prepare the installation and keep its parts alive until SIGTERM or SIGINT."""
     # Opened first: a port that only root may open is opened before root's rights are given up, and one that is taken
     # is said at once. The supervisor keeps it, so that nobody is turned away while the web server starts again.
-    door = listen(host, port) if port else None
+    door = listen(host, port).detach() if port else None
     options = site.settings()
     wanted = options.workers if workers is None else workers
     if door is None and not wanted:
@@ -60,8 +60,8 @@ def run(host: str, port: int, workers: int | None) -> None:
         raise click.ClickException("The installation could not be prepared; see above.")
     logs.configure(options)
     parts = [Part(f"worker-{n}", ["worker"]) for n in range(wanted)]
-    if door:
-        parts.insert(0, Part("web", ["web", "--descriptor", str(door.fileno())], descriptors=(door.fileno(),)))
+    if door is not None:
+        parts.insert(0, Part("web", ["web", "--descriptor", str(door)], descriptors=(door,)))
         site.screen.print(f"Sinfonietta is at http://{address(host, port)}. Ctrl-C ends it.")
     Supervisor(parts).run()
 

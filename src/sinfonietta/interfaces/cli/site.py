@@ -7,12 +7,13 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from sinfonietta.common.errors import Problem
 
@@ -109,10 +110,18 @@ def say_table(rows: list[dict[str, Any]], *, json_: bool) -> None:
     if json_:
         click.echo(json.dumps(rows, default=str))
         return
-    table = Table(*(rows[0] if rows else {}), box=None)
+    table = Table(*(Column(name, overflow="fold") for name in (rows[0] if rows else {})), box=None)
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    Console().print(table)
+        table.add_row(*map(_cell, row.values()))
+    Console(width=None if sys.stdout.isatty() else 1000).print(table)  # nothing is cut for a program
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value)
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return "" if value is None else str(value)
 
 
 class Refused(click.ClickException):

@@ -94,6 +94,9 @@ class Supervisor:
         self.stopping = True
 
     def _end_all(self) -> None:
+        for part in self.parts:
+            for descriptor in part.descriptors:  # nobody shall wait at a door that does not open again
+                os.close(descriptor)
         running = [part.process for part in self.parts if part.process and part.process.poll() is None]
         for process in running:
             process.terminate()

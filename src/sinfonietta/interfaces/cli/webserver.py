@@ -59,7 +59,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]
             "logger_class": OurLogger,
             "proc_name": "sinfonietta-web",
             "worker_tmp_dir": str(MEMORY) if MEMORY.is_dir() else None,
-            "control_socket_disable": True,  # it would lie in the home of the account, and be shared by all servers there
+            "control_socket_disable": True,  # it would lie in the account's home, one for all servers
         }
         for name, value in ours.items():
             self.cfg.set(name, value)

@@ -23,10 +23,10 @@ from sinfonietta.previews.objects import kinds_of
 def _of_dicom(actor: Actor, uid: UUID) -> tuple[bool, tuple[str, ...]]:
     """Whether a DICOM file has an image, and what else can be shown of it."""
     try:
-        header, row = dicom.of_file(actor=actor, uid=uid)
+        found = dicom.of_file(actor=actor, uid=uid)
     except NotFound:
         return False, ()
-    return header.pixels is not None, kinds_of(row) if row else ()
+    return found.frames > 0, kinds_of(found.row) if found.row else ()
 
 
 class PreviewView(HouseView):

@@ -20,6 +20,7 @@ from sinfonietta.interfaces.portal.views import parts
 from sinfonietta.library import queries as library
 from sinfonietta.previews import overlays
 
+RATES_HZ = (5, 10, 20)
 NUMBERS = re.compile(r"\d{1,5}(,\d{1,5}){0,255}")
 TOPS = (2.5, 5, 7.5, 10, 15, 20, 30)
 """Ends of the scale of colours in SUV; the first suits the demo's phantom and the brain, the last tumours."""
@@ -43,7 +44,7 @@ def pet_context(actor: Actor, uid: UUID) -> dict[str, Any]:
 def _over(actor: Actor, over: overlays.Over) -> dict[str, Any]:
     """A stack of images for a page, beginning at its middle."""
     middle = over.images[len(over.images) // 2]
-    _, presets = dicom.windows(actor=actor, uid=middle.node.uid)
+    presets = dicom.of_file(actor=actor, uid=middle.node.uid).presets
     rows, columns = overlays.size_of(middle)
     return {
         "stack": [{"id": str(row.node.uid), "frames": row.frames} for row in over.images],
@@ -81,7 +82,7 @@ def fusion(request: HttpRequest, uid: UUID) -> HttpResponse:
     trail = library.breadcrumb(actor=actor, uid=uid)
     context = {
         "entry": trail[-1], "trail": trail, "pet": said, "series": series, "over": _over(actor, over),
-        "tops": TOPS, "top": 5 if said.suv else None,
+        "tops": TOPS, "top": 5 if said.suv else None, "rate": 10, "rates": RATES_HZ,
     }  # fmt: skip
     return render(request, "portal/fusion.html", context)
 
