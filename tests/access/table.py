@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.dicomweb import BOUNDARY, body_of
+from tests.support.objects import dataset
 from tests.support.world import EVERYBODY, NOBODY, ct
 
 OK = 200
@@ -187,6 +188,24 @@ PAGES = [
     form("users/{reader_id}", ADMIN, "what=active"), form("sign-out", ANYONE),
     page("viewer/", ANYONE), page("viewer/viewer", ANYONE),
 ]  # fmt: skip
+CT_SERIES = str(dataset("CT/ct_009").SeriesInstanceUID)
+SPOT = "image={slice}&frame=0"
+OBJECTS = [
+    *(json("GET", f"files/{{{name}}}/preview/{kind}", READ) for name, kind in (
+        ("report", "report"), ("report", "irradiation"), ("document", "document"), ("segments", "segments"),
+        ("pet", "suv"),
+    )),
+    json("GET", "nodes/{collection}/doses", READ), json("GET", "nodes/{collection}/doses.csv", READ),
+    page("files/{report}/report?at=0", READ), page("files/{report}/irradiation", READ),
+    page("files/{document}/document", READ), page("files/{segments}/segments.png?on=1&" + SPOT, READ, costly=True),
+    page("files/{pet}/fusion?over=" + CT_SERIES, READ), page("files/{pet}/fused.png?" + SPOT, READ, costly=True),
+    page("files/{pet}/value?row=1&column=1", READ, costly=True),
+    page("nodes/{report}", READ), page("nodes/{document}", READ), page("nodes/{segments}", READ, costly=True),
+    page("nodes/{pet}", READ, costly=True),
+    page("doses", ANYONE), page("doses?in={collection}", READ), page("doses.csv", ANYONE),
+    page("doses.csv?in={collection}", READ),
+]  # fmt: skip
+
 TABLE = {
     "api": API,
     "tus": TUS,
@@ -194,5 +213,6 @@ TABLE = {
     "collections": IN_COLLECTION,
     "folders": IN_FOLDER,
     "pages": PAGES,
+    "objects": OBJECTS,
 }
 OPEN = {"/healthz", "/readyz", "/sign-in"}
