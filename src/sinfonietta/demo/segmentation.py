@@ -15,8 +15,8 @@ from sinfonietta.demo.truth import Ellipsoid
 
 SEGMENTS = (
     (truth.TUMOUR, "Tumour", ("49755003", "Morphologically abnormal structure"), ("108369006", "Neoplasm"),
-     (34942, 50349, 48054)),
-    (truth.HEART, "Heart", ("123037004", "Anatomical structure"), ("80891009", "Heart"), (46072, 27105, 51913)),
+     (36044, 50886, 45746)),
+    (truth.HEART, "Heart", ("123037004", "Anatomical structure"), ("80891009", "Heart"), (49807, 24415, 48316)),
 )  # fmt: skip
 """What, its label, category, type, and the colour that it recommends (CIELab in 16 bits, PS3.3 C.10.7.1.1)."""
 

@@ -12,9 +12,10 @@ from sinfonietta.dicom.reports import Concept, concept
 PALETTE = ((230, 75, 60), (60, 140, 230), (70, 175, 90), (240, 170, 40), (155, 90, 200), (30, 175, 175),
            (225, 110, 170), (150, 120, 80))  # fmt: skip
 """For segments that recommend no colour."""
-WHITE = (0.95047, 1.0, 1.08883)
-"""D65, the white of sRGB; what DICOM takes it for (D50) moves no colour so far that it would be another one."""
-TO_RGB = ((3.2406, -1.5372, -0.4986), (-0.9689, 1.8758, 0.0415), (0.0557, -0.2040, 1.0570))
+WHITE = (0.9642, 1.0, 0.8249)
+"""D50, the white of the profile connection space."""
+TO_RGB = ((3.1338561, -1.6168667, -0.4906146), (-0.9787684, 1.9161415, 0.0334540), (0.0719453, -0.2289914, 1.4052427))
+"""From there to sRGB, adapted to its white by Bradford's matrix."""
 
 
 @dataclass(frozen=True)

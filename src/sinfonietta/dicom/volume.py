@@ -47,7 +47,7 @@ def stack(planes: Sequence[Plane]) -> Stack:
     apart = [offsets[b] - offsets[a] for a, b in pairwise(order)]
     if any(step < 0.01 for step in apart):
         raise Unplaced("Several images of the series lie in one plane.")
-    return Stack([planes[index] for index in order], order, offsets[order])
+    return Stack([planes[index] for index in order], order, offsets[order] - offsets[order[0]])
 
 
 def _in_line(first: Plane, plane: Plane) -> bool:
