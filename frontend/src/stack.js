@@ -14,8 +14,8 @@ class Stack {
     this.slider = this.find('slider');
     this.slider.max = this.places.length - 1;
     this.window = '';
-    this.file = root.dataset.stack;
-    this.at = Math.max(0, this.places.findIndex(place => place.id === this.file));
+    this.at = Math.max(0, this.places.findIndex(place => place.id === root.dataset.stack));
+    this.tagged = `${this.places[this.at].id} ${this.places[this.at].frame}`;
     this.listen();
     this.go(this.at);
     if (this.places.length < 2) this.slider.hidden = this.find('play').hidden = this.find('rate').hidden = true;
@@ -70,11 +70,12 @@ class Stack {
   }
 
   async followTags() {
-    const { id } = this.places[this.at];
-    if (id === this.file || 'keepsTags' in this.root.dataset) return;
-    this.file = id;
-    const response = await fetch(`/files/${id}/tags`);
-    if (!response.ok || this.file !== id) return;
+    const { id, frame } = this.places[this.at];
+    const shown = `${id} ${frame}`;
+    if (shown === this.tagged || 'keepsTags' in this.root.dataset) return;
+    this.tagged = shown;
+    const response = await fetch(`/files/${id}/tags?frame=${frame}`);
+    if (!response.ok || this.tagged !== shown) return;
     document.getElementById('tag-list').innerHTML = await response.text();
     filterTags();
   }

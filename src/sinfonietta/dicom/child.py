@@ -42,11 +42,20 @@ def _parse(path: str, limits: dict[str, int]) -> Answer:
     return ({"header": None}, b"") if header is None else ({"header": described(header)}, pack_dataset(header.json))
 
 
-def _tags(path: str, limits: dict[str, int]) -> Answer:
+def _tags(path: str, limits: dict[str, int], frame: int | None = None) -> Answer:
+    from sinfonietta.dicom.csa import MOST_BYTES  # noqa: PLC0415
+    from sinfonietta.dicom.functional import of_frame  # noqa: PLC0415
     from sinfonietta.dicom.tags import rows  # noqa: PLC0415
 
     header = _image(path, limits)
-    return {"rows": [asdict(row) for row in rows(header.json)], "presets": presets(header)}, b""
+    with open_dataset(Path(path), header, Limits(**limits)) as source:
+
+        def load(uri: str) -> bytes:
+            offset, length, _ = header.bulk.get(uri, (0, 0, ""))
+            return source.read(offset, min(length, MOST_BYTES))
+
+        said = header.json if frame is None else of_frame(header.json, frame)
+        return {"rows": [asdict(row) for row in rows(said, load=load)], "presets": presets(header)}, b""
 
 
 def _render(path: str, limits: dict[str, int], frame: int, options: dict[str, Any]) -> Answer:

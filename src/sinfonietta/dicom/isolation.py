@@ -180,9 +180,12 @@ class Sandbox:
         head, body = self._call("parse", path)
         return None if head["header"] is None else from_described(head["header"], body)
 
-    def tags(self, path: Path) -> tuple[list[TagRow], dict[str, tuple[float, float]]]:
-        """``tags.rows`` and ``options.presets`` of a file. Raises Undrawable (no DICOM), and as ``parse``."""
-        head, _ = self._call("tags", path)
+    def tags(self, path: Path, frame: int | None = None) -> tuple[list[TagRow], dict[str, tuple[float, float]]]:
+        """``tags.rows`` (of an enhanced object those of one frame) and ``options.presets`` of a file.
+
+        Raises Undrawable (no DICOM), and as ``parse``.
+        """
+        head, _ = self._call("tags", path, frame=frame)
         windows = {name: (center, width) for name, (center, width) in head["presets"].items()}
         return [TagRow(**row) for row in head["rows"]], windows
 

@@ -20,6 +20,7 @@ from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import Invalid, NotFound, Unavailable
 from sinfonietta.dicom import isolation, matching, tags
+from sinfonietta.dicom.functional import of_frame
 from sinfonietta.dicom.models import DicomHeader, DicomInstance, DicomSeries
 from sinfonietta.dicom.options import presets
 from sinfonietta.dicom.packing import dataset_of, header_of
@@ -271,19 +272,19 @@ def containers(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str
     return [row.container for row in rows]
 
 
-def of_file(*, actor: Actor, uid: UUID) -> Described:
-    """What is known of a file's current version.
+def of_file(*, actor: Actor, uid: UUID, frame: int = 0) -> Described:
+    """What is known of a file's current version; of an enhanced object the tags of one frame (from 0).
 
     What the index leaves out (a dataset that breaks off, a DICOMDIR, what lacks a UID) is read again, and so are tags
-    that are too many for this process. Raises NotFound where the file is absent or no DICOM that can be read, Forbidden
-    for a quarantined one, Unavailable.
+    that are too many for this process, or in a header of the scanner's maker. Raises NotFound where the file is absent
+    or no DICOM that can be read, Forbidden for a quarantined one, Unavailable.
     """
     node = access.find(actor, uid)
     row = DicomInstance.objects.filter(node=node, version_id=node.current_id or 0).select_related("header").first()
     dataset = dataset_of(row.header.dataset, MOST_TEXT_BYTES) if row else None
-    if row is not None and dataset is not None:
+    if row is not None and dataset is not None and not tags.has_csa(dataset):
         header = replace(header_of(row.header.places), json=dataset)
-        return Described(row, row.frames, tags.rows(dataset), presets(header))
+        return Described(row, row.frames, tags.rows(of_frame(dataset, frame)), presets(header))
     current = version(actor=actor, uid=uid)
     path = store.default().path(current.blob) if current.media_type == MEDIA_TYPE else None
     try:
@@ -291,7 +292,7 @@ def of_file(*, actor: Actor, uid: UUID) -> Described:
         if path is None or found is None:
             raise NotFound("That is not a DICOM file that could be read.")
         frames = found.pixels.number_of_frames if found.pixels else 0
-        return Described(row, frames, *isolation.pool().tags(path))
+        return Described(row, frames, *isolation.pool().tags(path, frame))
     except isolation.Busy as error:
         raise Unavailable(str(error)) from error
     except isolation.IsolationError as error:

@@ -48,9 +48,7 @@ def page(client: Client, node: Node) -> str:
     return str(answer.content.decode())
 
 
-def test_a_report_is_a_tree_with_links_to_what_may_be_seen(
-    alice: Actor, bob: Actor, study: Node, images: Node
-) -> None:
+def test_a_report_is_a_tree_with_links_to_what_may_be_seen(alice: Actor, bob: Actor, study: Node, images: Node) -> None:
     report = put(alice, study.uid, file("Reports/measurements"), "report.dcm").node
     shown = page(browser_of(bob), report)
     for words in ("Imaging Measurement Report", "Diameter", "26", "mm", "Carvalho, Inês", "SUVbw"):
@@ -108,7 +106,7 @@ def test_a_dose_report_is_a_table(alice: Actor, study: Node) -> None:
     for words in ("4.3", "Gy·cm²", "0.00043 Gym2", "0.0305", "30.5 mGy", "50.5", "2026-02-20 10:15:00"):
         assert words in shown, words
     said = program_of(alice).get(f"files/{report.uid}/preview/irradiation")
-    assert [(one["quantity"], one["value"], one["unit"], one["said"]) for one in said["totals"]][0] == (
+    assert next((one["quantity"], one["value"], one["unit"], one["said"]) for one in said["totals"]) == (
         "DAP", pytest.approx(4.3), "Gy.cm2", "0.00043 Gym2"
     )  # fmt: skip
     assert [event["figures"][2]["value"] for event in said["events"]] == [42.0, 8.5]
@@ -130,7 +128,9 @@ def test_a_unit_that_is_not_known_is_said(alice: Actor, study: Node) -> None:
 
 def test_many_events_come_in_pages(alice: Actor, study: Node) -> None:
     report = dataset("Reports/CBCT 1 dose report")
-    index = next(n for n, one in enumerate(report.ContentSequence) if one.ConceptNameCodeSequence[0].CodeValue == "113819")
+    index = next(
+        n for n, one in enumerate(report.ContentSequence) if one.ConceptNameCodeSequence[0].CodeValue == "113819"
+    )
     event = report.ContentSequence[index]
     report.ContentSequence = [*report.ContentSequence[:index], *[event] * 450]
     node = put(alice, study.uid, saved(report), "dose.dcm").node

@@ -46,7 +46,9 @@ def test_a_reference_names_class_instance_and_frames() -> None:
 
 
 def test_a_large_report_is_read_level_by_level() -> None:
-    groups = [item("CONTAINER", str(n), *(item("CONTAINER", "x", text("y", str(k))) for k in range(10))) for n in range(9)]
+    groups = [
+        item("CONTAINER", str(n), *(item("CONTAINER", "x", text("y", str(k))) for k in range(10))) for n in range(9)
+    ]
     said = report(*groups)
     whole, part = reports.read(said, most=1000), reports.read(said, most=50)
     assert len(list(whole.walk())) == 1 + 9 + 90 + 90

@@ -75,11 +75,13 @@ def test_a_mask_on_a_finer_image_and_between_planes(made: Path) -> None:
     fine = volume.plane_from_dict(
         volume.plane_as_dict(plane)
         | {"rows": 128, "columns": 128, "row_spacing_mm": 3.125, "column_spacing_mm": 3.125}
-        | {"origin_mm": (plane.origin_mm + [-1.5625, -1.5625, 1.0]).tolist()}
+        | {"origin_mm": (plane.origin_mm + np.array([-1.5625, -1.5625, 1.0])).tolist()}
     )
     coarse = masks.on(said, plane, [2], lambda frame: stored[frame])[2]
     assert np.array_equal(masks.on(said, fine, [2], lambda frame: stored[frame])[2], coarse.repeat(2, 0).repeat(2, 1))
-    far = volume.plane_from_dict(volume.plane_as_dict(plane) | {"origin_mm": (plane.origin_mm + [0, 0, 500]).tolist()})
+    far = volume.plane_from_dict(
+        volume.plane_as_dict(plane) | {"origin_mm": (plane.origin_mm + np.array([0, 0, 500])).tolist()}
+    )
     assert masks.on(said, far, [2], lambda frame: stored[frame]) == {}
 
 

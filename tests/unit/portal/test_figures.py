@@ -40,7 +40,7 @@ def test_bars_stand_on_the_floor_and_reach_their_value() -> None:
     assert heights[0] == 0
     assert heights[2] == pytest.approx(2 * heights[1], abs=0.02)
     assert all(bar.y + bar.height == pytest.approx(chart.floor, abs=0.02) for bar in chart.bars)
-    assert all(charts.LEFT <= bar.x and bar.x + bar.width <= charts.WIDTH for bar in chart.bars)
+    assert all(bar.x >= charts.LEFT and bar.x + bar.width <= charts.WIDTH for bar in chart.bars)
     assert [value for _, value in chart.grid] == [0.0, 50.0, 100.0]
 
 

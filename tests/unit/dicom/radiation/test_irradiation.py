@@ -10,7 +10,8 @@ from sinfonietta.dicom.irradiation import DoseReport, Figure
 
 SPELLINGS = [
     ("113838", "mGy.cm", 250.0), ("113838", "mGycm", 250.0), ("113838", "mGy·cm", 250.0), ("113838", "mGy*cm", 250.0),
-    ("113838", "Gy.cm", 250_000.0), ("113838", "mGy.m", 25_000.0), ("113830", "mGy", 250.0), ("113830", "Gy", 250_000.0),
+    ("113838", "Gy.cm", 250_000.0), ("113838", "mGy.m", 25_000.0), ("113830", "mGy", 250.0),
+    ("113830", "Gy", 250_000.0),
     ("122130", "Gy.m2", 2_500_000.0), ("122130", "Gym2", 2_500_000.0), ("122130", "dGy.cm2", 25.0),
     ("122130", "Gy.cm2", 250.0), ("122130", "cGy.cm2", 2.5), ("122130", "mGy.cm2", 0.25), ("122130", "uGy.m2", 2.5),
     ("122130", "µGy·m²", 2.5), ("122130", "μGy.m2", 2.5), ("113738", "Gy", 250.0), ("113738", "mGy", 0.25),
@@ -87,9 +88,7 @@ def test_breasts_are_told_apart_however_their_side_is_said() -> None:
 
 
 def test_organ_doses_name_their_organ_beside_or_below_them() -> None:
-    beside = item(
-        "CONTAINER", "113517", coded("363698007", "80891009", "Heart"), number("113518", 20.1, "mGy")
-    )
+    beside = item("CONTAINER", "113517", coded("363698007", "80891009", "Heart"), number("113518", 20.1, "mGy"))
     below = number("113518", 2.0, "mGy", coded("363698007", "39607008", "Lung"))
     given = item("CONTAINER", "113502", uid("113503", "1.7"), number("113507", 300.0, "MBq"), beside, below)
     (event,) = read(given, title="113500").events

@@ -14,7 +14,9 @@ from sinfonietta.dicom.radiation.sums import Sum, Summary, events, summary, sums
 DLP, TIME = ("DLP", ""), ("Fluoroscopy time", "")
 
 
-def told(uid: str, figures: dict[str, float | None], total: float | None = None, key: Any = DLP, **more: Any) -> Summary:
+def told(
+    uid: str, figures: dict[str, float | None], total: float | None = None, key: Any = DLP, **more: Any
+) -> Summary:
     stated = {key: total} if total is not None or "total_unknown" in more else {}
     return Summary(uid, {event: {key: value} for event, value in figures.items()}, stated)
 
@@ -49,7 +51,11 @@ def test_the_same_event_in_two_reports_counts_once() -> None:
 
 
 def test_partly_overlapping_reports_with_figures_of_events() -> None:
-    assert value(told("r", {"a": 1.0, "b": 2.0}, total=3.0), told("s", {"b": 2.0, "c": 4.0}, total=6.0)) == (7.0, 0, False)
+    assert value(told("r", {"a": 1.0, "b": 2.0}, total=3.0), told("s", {"b": 2.0, "c": 4.0}, total=6.0)) == (
+        7.0,
+        0,
+        False,
+    )
 
 
 def test_chains_of_overlap() -> None:

@@ -23,7 +23,9 @@ def test_sums_by_group_and_quantity() -> None:
 def test_semicolons_decimal_commas_columns_in_any_order_and_a_mark_at_the_beginning() -> None:
     text = "\ufeffValue;Unit;Person Group;Quantity;Note\n0,25;mSv;public;H*(10);über dem Zaun\n"
     for encoding in ("utf-8", "latin-1"):
-        content = text.encode(encoding, "ignore") if encoding == "utf-8" else text.removeprefix("\ufeff").encode("latin-1")
+        content = (
+            text.encode(encoding, "ignore") if encoding == "utf-8" else text.removeprefix("\ufeff").encode("latin-1")
+        )
         (row,) = read(content).rows
         assert (row.value, row.group, row.note) == (0.25, "public", "über dem Zaun")
 

@@ -136,8 +136,9 @@ def _options(request: HttpRequest) -> RenderOptions:
 @signed_in
 @require_GET
 def tag_list(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """The tags of a DICOM file, for the slice that the slider shows."""
-    return render(request, "portal/_tags.html", {"tags": queries.of_file(actor=actor_of(request), uid=uid).rows})
+    """The tags of a DICOM file, for the slice (and its ``frame``) that the slider shows."""
+    found = queries.of_file(actor=actor_of(request), uid=uid, frame=parts.number(request, "frame", 0))
+    return render(request, "portal/_tags.html", {"tags": found.rows})
 
 
 @signed_in
