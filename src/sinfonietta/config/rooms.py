@@ -25,6 +25,7 @@ JOB_KINDS = {
     "library.copy": "sinfonietta.library.tasks.copy",
     "accounts.forget": "sinfonietta.accounts.tasks.forget",
     "jobs.forget": "sinfonietta.jobs.tasks.forget",
+    "dicom.dose": "sinfonietta.dicom.radiation.tasks.read",
 }
 """Name of a kind of job -> its handler (``jobs.runner.Handler``)."""
 

@@ -9,6 +9,10 @@ from sinfonietta.dicom.parse import MEDIA_TYPE
 from sinfonietta.ingest.hooks import Arrival, Verdict
 from sinfonietta.library.models import Version
 
+MOST_BYTES = 1 << 20
+"""A larger report takes seconds to read: a job does it (``radiation.tasks``)."""
+LATER = "later"
+
 
 def inspect(arrival: Arrival) -> Verdict | None:
     """The header as the fact ``dicom``; a dataset that does not parse to its end is kept, marked incomplete.
@@ -27,7 +31,7 @@ def inspect(arrival: Arrival) -> Verdict | None:
         return Verdict({"dicom": header}, Version.State.INCOMPLETE, header.problem, MEDIA_TYPE)
     facts: dict[str, object] = {"dicom": header}
     if header.modality == "SR" or header.sop_class_uid in SOP_CLASSES:
-        facts |= _dose(arrival)
+        facts |= {"dose": LATER} if arrival.size_bytes > MOST_BYTES else _dose(arrival)
     return Verdict(facts, media_type=MEDIA_TYPE)
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from sinfonietta.dicom.keywords import Dataset, item, items, number, numbers, text, values
 
-SHALLOW, DEEP = 2, 1 << 10
-"""Levels that are read."""
+DEEP = 1 << 10
+"""Levels that are read where nothing bounds them."""
+MOST_CHILDREN = 5000
+"""Items directly below one that are read where there is a bound."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Content:
 def read(dataset: Dataset, place: str = "", most: int = 0) -> Content:
     """A report, or what is below one ``place`` of it, from the DICOM JSON model.
 
-    ``most`` (0: without bound): a larger tree is read only two levels deep, its other items are counted as ``more``.
+    ``most`` (0: without bound): of a larger tree only the upper levels are read, what lies below them is counted as
+    ``more``.
     Its depth is bounded by what the parser takes. Raises KeyError where there is no such place.
     """
     said = dataset
@@ -65,7 +68,8 @@ def read(dataset: Dataset, place: str = "", most: int = 0) -> Content:
         if not step.isdecimal() or int(step) >= len(found):
             raise KeyError(place)
         said = found[int(step)]
-    return _content(said, place, SHALLOW if most and _count(said, most) > most else DEEP)
+    depth = _depth(said, most) if most else DEEP
+    return _content(said, place, depth, None if depth == DEEP else MOST_CHILDREN)
 
 
 def from_dict(found: dict[str, Any]) -> Content:
@@ -82,14 +86,17 @@ def from_dict(found: dict[str, Any]) -> Content:
     )
 
 
-def _count(said: Dataset, most: int) -> int:
-    """How many items there are; counting ends beyond ``most``."""
-    waiting, count = [said], 0
-    while waiting and count <= most:
-        below = items(waiting.pop(), "ContentSequence")
-        count += len(below)
-        waiting += below
-    return count
+def _depth(said: Dataset, most: int) -> int:
+    """How many levels have no more than ``most`` items together; one at least."""
+    level, total = [said], 0
+    for depth in range(1, DEEP):
+        level = [child for one in level for child in items(one, "ContentSequence")]
+        total += len(level)
+        if not level:
+            break
+        if total > most:
+            return max(1, depth - 1)
+    return DEEP
 
 
 def template(dataset: Dataset) -> str:
@@ -103,14 +110,14 @@ def concept(said: Dataset) -> Concept:
     return Concept(code, text(said, "CodingSchemeDesignator"), text(said, "CodeMeaning"))
 
 
-def _content(said: Dataset, place: str, depth: int) -> Content:
+def _content(said: Dataset, place: str, depth: int, width: int | None) -> Content:
     kind = text(said, "ValueType")
     measured = item(said, "MeasuredValueSequence")
     single = len(items(said, "MeasuredValueSequence")) == 1 == len(values(measured, "NumericValue"))
     code = concept(item(said, "ConceptCodeSequence")) if kind == "CODE" else None
     referred = item(said, "ReferencedSOPSequence")
     below = items(said, "ContentSequence")
-    shown = below if depth else []
+    shown = below[:width] if depth > 0 else []
     frames = [int(one) for one in numbers(referred, "ReferencedFrameNumber")]
     return Content(
         relation=text(said, "RelationshipType"),
@@ -127,7 +134,8 @@ def _content(said: Dataset, place: str, depth: int) -> Content:
         place=place,
         more=len(below) - len(shown),
         children=[
-            _content(one, f"{place}.{index}" if place else str(index), depth - 1) for index, one in enumerate(shown)
+            _content(one, f"{place}.{index}" if place else str(index), depth - 1, width)
+            for index, one in enumerate(shown)
         ],
     )
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
 from sinfonietta.blobs.models import Blob
-from sinfonietta.common.errors import Invalid, NotFound
+from sinfonietta.common.errors import Invalid, NotFound, Unavailable
 from sinfonietta.dicom import isolation, queries
 from sinfonietta.dicom.irradiation import DoseReport
 from sinfonietta.dicom.models import DicomHeader, DicomInstance
@@ -17,7 +17,7 @@ from sinfonietta.dicom.packing import header_of
 from sinfonietta.dicom.parse import Header
 from sinfonietta.dicom.radiation import queries as doses
 from sinfonietta.dicom.reports import Content
-from sinfonietta.previews.objects import Opened, opened, reading
+from sinfonietta.previews.objects import Opened, kinds_of, opened, reading
 
 MOST_ITEMS = 1500
 """A report with more is shown level by level."""
@@ -64,11 +64,17 @@ def report(*, actor: Actor, uid: UUID, at: str = "") -> Report:
 
 
 def irradiation(*, actor: Actor, uid: UUID) -> DoseReport:
-    """What a dose report says, as it was read when it was filed. Raises NotFound for any other file."""
-    found = doses.of_version(opened(actor=actor, uid=uid).row.version_id)
-    if found is None:
-        raise NotFound("That is not a radiation dose report.")
-    return found
+    """What a dose report says, as it was read when it was filed. Raises NotFound for any other file.
+
+    Raises Unavailable while a job reads it.
+    """
+    row = opened(actor=actor, uid=uid).row
+    found = doses.of_version(row.version_id)
+    if found is not None:
+        return found
+    if "irradiation" in kinds_of(row):
+        raise Unavailable("The report is large and is being read; look again in a minute.")
+    raise NotFound("That is not a radiation dose report.")
 
 
 def document(*, actor: Actor, uid: UUID) -> Document:

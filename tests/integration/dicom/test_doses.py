@@ -172,3 +172,31 @@ def test_the_number_of_questions_does_not_grow(alice: Actor, study: Node) -> Non
     browser = browser_of(alice)
     count(0)
     assert count(1) == count(2) == count(3)
+
+
+def test_a_large_report_is_read_by_a_job(
+    alice: Actor, bob: Actor, study: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from threading import Event
+
+    from sinfonietta.accounts.actor import SYSTEM
+    from sinfonietta.dicom import inspect
+    from sinfonietta.dicom.radiation import tasks
+    from sinfonietta.jobs import leases
+    from sinfonietta.jobs.runner import JobContext
+
+    monkeypatch.setattr(inspect, "MOST_BYTES", 1000)
+    node = put(alice, study.uid, file(CT), "ct.dcm").node
+    other = services.create_collection(actor=alice, name="Other")
+    services.copy(actor=alice, uid=node.uid, parent=other.uid)
+    assert sums(bob) == {}
+    assert "being read" in browser_of(bob).get(f"/nodes/{node.uid}").content.decode()
+    assert program_of(bob).call("GET", f"files/{node.uid}/preview/irradiation").status_code == 503
+    job = leases.take("w1", ["dicom.dose"])
+    assert job is not None
+    assert tasks.read(JobContext(job, SYSTEM, Event())) == {"read": 2}
+    assert tasks.read(JobContext(job, SYSTEM, Event())) == {"read": 0}
+    for actor in (alice, bob):
+        assert sums(actor)["DLP"] == pytest.approx(DLP_MGYCM)
+    assert sums(alice, other)["DLP"] == pytest.approx(DLP_MGYCM)
+    assert "7.5" in browser_of(bob).get(f"/nodes/{node.uid}").content.decode()

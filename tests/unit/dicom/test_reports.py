@@ -50,12 +50,19 @@ def test_a_large_report_is_read_level_by_level() -> None:
         item("CONTAINER", str(n), *(item("CONTAINER", "x", text("y", str(k))) for k in range(10))) for n in range(9)
     ]
     said = report(*groups)
-    whole, part = reports.read(said, most=1000), reports.read(said, most=50)
-    assert len(list(whole.walk())) == 1 + 9 + 90 + 90
-    assert len(list(part.walk())) == 1 + 9 + 90
-    assert [one.more for one in part.children[0].children] == [1] * 10
+    whole, two, one = (reports.read(said, most=most) for most in (1000, 150, 50))
+    assert [len(list(found.walk())) for found in (whole, two, one)] == [1 + 9 + 90 + 90, 1 + 9 + 90, 1 + 9]
+    assert [child.more for child in two.children[0].children] == [1] * 10
+    assert [child.more for child in one.children] == [10] * 9
     below = reports.read(said, "3.7", most=50)
-    assert [(one.value, one.place) for one in below.children] == [("7", "3.7.0")]
+    assert [(child.value, child.place) for child in below.children] == [("7", "3.7.0")]
+
+
+def test_a_wide_report_is_cut_only_where_there_is_a_bound() -> None:
+    said = report(*(text("y", str(k)) for k in range(6000)))
+    assert len(reports.read(said).children) == 6000
+    bounded = reports.read(said, most=100)
+    assert (len(bounded.children), bounded.more) == (5000, 1000)
 
 
 @pytest.mark.parametrize("place", ["9", "0.1", "x", "-1", "0..0", "1" * 60, "٣"])

@@ -12,11 +12,13 @@ from typing import Any
 import orjson
 from django.db.models import F
 
+from sinfonietta.accounts.actor import SYSTEM
 from sinfonietta.dicom.attributes import TEXT_LENGTH, text
 from sinfonietta.dicom.irradiation import DoseReport
 from sinfonietta.dicom.models import DicomDose, DicomInstance
 from sinfonietta.dicom.parse import Header
 from sinfonietta.dicom.radiation.sums import summary
+from sinfonietta.jobs.services import enqueue
 from sinfonietta.library.models import Node, Version
 
 ISSUER = "00100021"
@@ -29,7 +31,9 @@ class DoseIndexer:
         """The file has a new current version, or its version a new state."""
         header, report, same = facts.get("dicom"), facts.get("dose"), facts.get("same as")
         if isinstance(report, DoseReport) and isinstance(header, Header):
-            _insert(version, header.json, report)
+            insert(version.id, header.json, report)
+        elif report is not None:
+            enqueue(actor=SYSTEM, kind="dicom.dose", payload={"version": version.id})
         elif isinstance(same, int) and same != version.id:
             _clone({same: version.id})
 
@@ -50,14 +54,15 @@ class DoseIndexer:
         """The rows go with those that they hang on."""
 
 
-def _insert(version: Version, dataset: dict[str, Any], report: DoseReport) -> None:
-    if not DicomInstance.objects.filter(version=version).exists():
+def insert(version_id: int, dataset: Mapping[str, Any], report: DoseReport) -> None:
+    """Keep what the report of a version says; nothing where the version is no instance of the index."""
+    uid = DicomInstance.objects.filter(version_id=version_id).values_list("sop_uid", flat=True).first()
+    if uid is None:
         return
     name = dataset.get("00100010", {}).get("Value") or [{}]
     words = next(iter(name[0].values()), "") if isinstance(name[0], dict) else ""
-    uid = DicomInstance.objects.values_list("sop_uid", flat=True).get(version=version)
     DicomDose.objects.update_or_create(
-        instance_id=version.id,
+        instance_id=version_id,
         defaults={
             "patient_id": text(dataset, "00100020"),
             "issuer": text(dataset, ISSUER),

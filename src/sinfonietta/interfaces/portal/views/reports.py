@@ -39,6 +39,8 @@ def context(actor: Actor, uid: UUID, row: DicomInstance) -> dict[str, Any]:
         "segments": overlays.segments_context, "suv": overlays.pet_context,
     }  # fmt: skip
     for kind in kinds:
+        if kind == "report" and "irradiation" in kinds:
+            continue  # the tree of a dose report is long; it comes when it is opened
         if kind in makers:
             try:
                 shown |= makers[kind](actor, uid)
