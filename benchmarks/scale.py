@@ -9,7 +9,7 @@ import tempfile
 import time
 from typing import Any
 
-from benchmarks.figures import Figure, median_ms
+from benchmarks.figures import Figure, cpu_s, median_ms
 
 USERS, GROUPS, COLLECTIONS, ACLS, FILES_EACH = 200, 50, 100, 1000, 500
 
@@ -83,6 +83,15 @@ def _principals() -> list[int]:
     return [one.pk for one in [*users, *groups]]
 
 
+def used_s() -> float:
+    """CPU time of this process, and of the server process that works for it."""
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        return time.process_time()
+    return time.process_time() + cpu_s(connection.connection.info.backend_pid)
+
+
 def _timed(label: str, nodes: int) -> list[Figure]:
     from django.db import connection
 
@@ -132,10 +141,10 @@ def _timed(label: str, nodes: int) -> list[Figure]:
             actor=owner, uid=big, parent=queries.node_at(actor=owner, path="/collection 001").uid
         ),
     }.items():
-        began, used = time.perf_counter(), time.process_time()
+        began, used = time.perf_counter(), used_s()
         act()
-        wall, cpu = time.perf_counter() - began, time.process_time() - used
-        note = f"{cpu * 1000:.0f} ms CPU of the client"
+        wall, cpu = time.perf_counter() - began, used_s() - used
+        note = f"{cpu * 1000:.0f} ms CPU, the database's included"
         figures.append(Figure(f"{label}: {name}, {nodes // 10:,} below", wall * 1000, "ms", note=note))
     return figures
 

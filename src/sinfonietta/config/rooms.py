@@ -26,6 +26,7 @@ JOB_KINDS = {
     "accounts.forget": "sinfonietta.accounts.tasks.forget",
     "jobs.forget": "sinfonietta.jobs.tasks.forget",
     "dicom.dose": "sinfonietta.dicom.radiation.tasks.read",
+    "jobs.statistics": "sinfonietta.jobs.tasks.statistics",
 }
 """Name of a kind of job -> its handler (``jobs.runner.Handler``)."""
 
@@ -36,5 +37,6 @@ SCHEDULES = {
     "empty trash": ("library.purge", 3600),
     "forget attempts": ("accounts.forget", 3600),
     "forget old jobs": ("jobs.forget", 86400),
+    "renew statistics": ("jobs.statistics", 3600),
 }
 """Name -> (kind, period in seconds)."""

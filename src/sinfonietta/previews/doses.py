@@ -8,10 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from sinfonietta.accounts.actor import Actor
+from sinfonietta.audit.services import record_read
 from sinfonietta.dicom import queries
 from sinfonietta.dicom.radiation import queries as radiation
 from sinfonietta.dicom.radiation.queries import Doses, Dosimetry, PatientDose
 from sinfonietta.dicom.radiation.sums import Sum
+from sinfonietta.library import queries as library
 from sinfonietta.library.models import Node
 
 CONTAINERS = (Node.Kind.COLLECTION, Node.Kind.FOLDER, Node.Kind.FILESET)
@@ -30,6 +32,10 @@ def of_place(
     Raises NotFound where the place is absent or not theirs.
     """
     root = queries.root(actor=actor, uid=uid, kinds=CONTAINERS) if uid else None
+    if root:
+        library.note_read(actor=actor, action="doses.shown", node=root)
+    else:
+        record_read(actor=actor, action="doses.shown", target=None)
     found = radiation.doses(actor=actor, root=root, patient=patient)
     return found, radiation.tables(actor=actor, root=root) if root and patient is None else [], root
 

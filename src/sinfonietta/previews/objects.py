@@ -28,12 +28,13 @@ class Opened:
 
 
 def opened(*, actor: Actor, uid: UUID) -> Opened:
-    """A DICOM file, to be looked into. Raises NotFound, Forbidden for a quarantined one, Unavailable."""
+    """A DICOM file, to be looked into; noted as read. Raises NotFound, Forbidden for a quarantined one, Unavailable."""
     current = library.version(actor=actor, uid=uid)
     rows = DicomInstance.objects.filter(version=current, series__isnull=False)
     row = rows.select_related("series", "node", "node__parent").first()
     if row is None:
         raise NotFound("That is not a DICOM object that could be read.")
+    library.note_read(actor=actor, action="file.previewed", node=row.node)
     path = store.default().path(current.blob)
     if path is None:
         raise Unavailable("Files cannot be looked into in this store.")

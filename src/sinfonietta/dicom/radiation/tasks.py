@@ -22,7 +22,9 @@ def read(context: JobContext) -> dict[str, Any]:
     found = isolation.pool().irradiation(path)
     if found is None:
         return {"read": 0}
+    count = 0
     twins = rows.filter(version__blob=instance.version.blob).exclude(version__in=DicomDose.objects.values("instance"))
     with context.transaction():
-        read = [insert(one.version_id, header_of(one.header.places).json, found) for one in twins]
-    return {"read": len(read)}
+        for count, one in enumerate(twins, 1):
+            insert(one.version_id, header_of(one.header.places).json, found)
+    return {"read": count}

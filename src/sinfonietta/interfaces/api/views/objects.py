@@ -10,7 +10,6 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from sinfonietta.audit.services import record_read
 from sinfonietta.dicom.radiation.sums import unstated
 from sinfonietta.interfaces.api import serializers as s
 from sinfonietta.interfaces.api import shapes
@@ -27,7 +26,6 @@ class ReportView(HouseView):
     def get(self, request: Request, uid: UUID) -> Response:
         """A structured report as a tree. A large one is given level by level: `more` items lie below a `place`."""
         found = reports.report(actor=self.actor, uid=uid, at=request.query_params.get("at", "")[:200])
-        record_read(actor=self.actor, action="file.previewed", target=uid)
         return Response(shapes.report(found))
 
 
@@ -36,7 +34,6 @@ class IrradiationView(HouseView):
     def get(self, request: Request, uid: UUID) -> Response:
         """A radiation dose report: its irradiation events, and totals with one unit for each quantity."""
         found = reports.irradiation(actor=self.actor, uid=uid)
-        record_read(actor=self.actor, action="file.previewed", target=uid)
         return Response(shapes.irradiation(found, unstated(found)))
 
 
@@ -45,7 +42,6 @@ class DocumentView(HouseView):
     def get(self, request: Request, uid: UUID) -> StreamingHttpResponse:
         """The document inside a DICOM file (PDF, CDA, STL and others), under its own media type."""
         found = reports.document(actor=self.actor, uid=uid)
-        record_read(actor=self.actor, action="file.previewed", target=uid)
         headers = {
             "Content-Disposition": disposition("attachment", found.name),
             "Content-Length": str(found.size_bytes),
@@ -60,7 +56,6 @@ class SegmentsView(HouseView):
     def get(self, request: Request, uid: UUID) -> Response:
         """A segmentation: its segments, and those of its images that the caller may see."""
         found, over = overlays.segmentation(actor=self.actor, uid=uid)
-        record_read(actor=self.actor, action="file.previewed", target=uid)
         return Response(shapes.segments(uid, found, over))
 
 
@@ -74,7 +69,6 @@ class SuvView(HouseView):
         if "row" in asked:
             value, unit = overlays.value(actor=self.actor, uid=uid, **asked)
             shape |= {"value": value, "unit": unit}
-        record_read(actor=self.actor, action="file.previewed", target=uid)
         return Response(shape)
 
 
@@ -97,7 +91,6 @@ class DosesView(HouseView):
         An irradiation that several reports tell of counts once.
         """
         found, tables, _ = doses.of_place(actor=self.actor, uid=uid, patient=_patient(request))
-        record_read(actor=self.actor, action="doses.shown", target=uid)
         return Response(doses.as_object(found, tables))
 
 
@@ -106,6 +99,5 @@ class DosesCsvView(HouseView):
     def get(self, request: Request, uid: UUID) -> HttpResponse:
         """The same as CSV, one line for each patient and quantity."""
         found, _, _ = doses.of_place(actor=self.actor, uid=uid, patient=_patient(request))
-        record_read(actor=self.actor, action="doses.exported", target=uid)
         headers = {"Content-Disposition": disposition("attachment", "doses.csv"), "X-Content-Type-Options": "nosniff"}
         return HttpResponse(doses.as_csv(found), content_type="text/csv; charset=utf-8", headers=headers)

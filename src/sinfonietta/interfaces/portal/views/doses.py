@@ -10,7 +10,6 @@ from django.shortcuts import render
 from django.utils.text import slugify
 from django.views.decorators.http import require_GET
 
-from sinfonietta.audit.services import record_read
 from sinfonietta.common.errors import NotFound
 from sinfonietta.dicom.irradiation import QUANTITIES
 from sinfonietta.dicom.radiation.queries import Doses
@@ -42,7 +41,6 @@ def doses(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     inside, patient = _asked(request)
     found, tables, _ = sums.of_place(actor=actor, uid=inside, patient=patient)
-    record_read(actor=actor, action="doses.shown", target=inside)
     offset = parts.number(request, "offset", 0)
     shown = found.patients[offset : offset + ROWS]
     context = {
@@ -89,6 +87,5 @@ def doses_csv(request: HttpRequest) -> HttpResponse:
     inside, patient = _asked(request)
     actor = actor_of(request)
     found, _, _ = sums.of_place(actor=actor, uid=inside, patient=patient)
-    record_read(actor=actor, action="doses.exported", target=inside)
     headers = {"Content-Disposition": disposition("attachment", "doses.csv"), "X-Content-Type-Options": "nosniff"}
     return HttpResponse(sums.as_csv(found), content_type="text/csv; charset=utf-8", headers=headers)

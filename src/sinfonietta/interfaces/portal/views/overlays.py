@@ -11,7 +11,6 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from sinfonietta.accounts.actor import Actor
-from sinfonietta.audit.services import record_read
 from sinfonietta.common.errors import NotFound
 from sinfonietta.dicom import queries as dicom
 from sinfonietta.interfaces.http.access import signed_in
@@ -68,7 +67,6 @@ def segments(request: HttpRequest, uid: UUID) -> HttpResponse:
     wanted = [int(one) for one in said.split(",")] if NUMBERS.fullmatch(said) else []
     image, frame = _image(request), parts.number(request, "frame", 0)
     picture = overlays.segments_on(actor=actor, uid=uid, image=image, frame=frame, wanted=wanted)
-    record_read(actor=actor, action="image.shown", target=uid)
     return HttpResponse(picture, content_type="image/png", headers=CACHED)
 
 
@@ -95,7 +93,6 @@ def fused(request: HttpRequest, uid: UUID) -> HttpResponse:
     top = _positive(request.GET.get("top", ""), overlays.TOP_SUV)
     image, frame = _image(request), parts.number(request, "frame", 0)
     picture = overlays.fused(actor=actor, uid=uid, image=image, frame=frame, top=top)
-    record_read(actor=actor, action="image.shown", target=uid)
     return HttpResponse(picture, content_type="image/png", headers=CACHED)
 
 

@@ -49,7 +49,7 @@ def group(request: HttpRequest, uid: UUID) -> HttpResponse:
                 actor=actor,
                 group=found,
                 user=queries.user_named(actor=actor, name=request.POST.get("user", "").strip()),
-                is_manager="is_manager" in request.POST,
+                is_manager={"yes": True, "no": False}.get(request.POST.get("is_manager", "")),
             )
             return redirect("portal:group", uid=uid)
         except Problem as error:
@@ -67,7 +67,7 @@ def group(request: HttpRequest, uid: UUID) -> HttpResponse:
 @require_GET
 def find(request: HttpRequest) -> HttpResponse:
     """Accounts that match what is typed into a field, whatever the field is called, as its suggestions."""
-    text = next(iter(request.GET.values()), "").strip()
+    text = next(iter(request.GET.dict().values()), "").strip()
     found = queries.find_principals(actor=actor_of(request), text=text) if text else []
     return render(request, "portal/_names.html", {"found": found})
 

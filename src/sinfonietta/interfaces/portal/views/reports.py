@@ -11,7 +11,6 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from sinfonietta.accounts.actor import Actor
-from sinfonietta.audit.services import record_read
 from sinfonietta.common.errors import Problem
 from sinfonietta.dicom.irradiation import QUANTITIES, DoseReport, Event
 from sinfonietta.dicom.models import DicomInstance
@@ -105,7 +104,6 @@ def document(request: HttpRequest, uid: UUID) -> HttpResponseBase:
     """The document in a DICOM file: a PDF for the page's frame, anything else as a download."""
     actor = actor_of(request)
     found = reports.document(actor=actor, uid=uid)
-    record_read(actor=actor, action="file.previewed", target=uid)
     inline = found.is_pdf and "download" not in request.GET
     headers = {
         "Cache-Control": "private, no-cache",
