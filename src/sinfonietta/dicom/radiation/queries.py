@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from uuid import UUID
 
 import orjson
@@ -45,12 +46,12 @@ class PatientDose:
     studies: set[str] = field(default_factory=set)
     reports: list[Summary] = field(default_factory=list)
 
-    @property
+    @cached_property
     def sums(self) -> list[Sum]:
         """Sums over this patient's reports."""
         return sums(self.reports)
 
-    @property
+    @cached_property
     def events(self) -> int:
         """Different irradiations."""
         return events(self.reports)
@@ -64,12 +65,12 @@ class Doses:
     dated: dict[str, list[Summary]]
     reports: int
 
-    @property
+    @cached_property
     def sums(self) -> list[Sum]:
         """Sums over all of them."""
         return sums(report for patient in self.patients for report in patient.reports)
 
-    @property
+    @cached_property
     def events(self) -> int:
         """Different irradiations."""
         return events(report for patient in self.patients for report in patient.reports)

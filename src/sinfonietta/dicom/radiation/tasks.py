@@ -22,9 +22,9 @@ def read(context: JobContext) -> dict[str, Any]:
     found = isolation.pool().irradiation(path)
     if found is None:
         return {"read": 0}
-    count = 0
     twins = rows.filter(version__blob=instance.version.blob).exclude(version__in=DicomDose.objects.values("instance"))
     with context.transaction():
-        for count, one in enumerate(twins, 1):
+        waiting = list(twins)
+        for one in waiting:
             insert(one.version_id, header_of(one.header.places).json, found)
-    return {"read": count}
+    return {"read": len(waiting)}
