@@ -144,9 +144,9 @@ def members(*, actor: Actor, uid: UUID) -> Sequence[Membership]:
     return list(found.select_related("user").order_by("user__name"))
 
 
-def member(*, actor: Actor, group: Group, uid: UUID) -> User:
+def member(*, actor: Actor, group: Group, uid: UUID) -> Membership:
     """Somebody who belongs to the group, also when their account is closed. Raises NotFound."""
-    found = User.objects.filter(uid=uid, memberships__group=group).first()
+    found = Membership.objects.filter(group=group, user__uid=uid).select_related("user").first()
     if found is None:
         raise NotFound("They do not belong to the group.")
     return found
@@ -162,6 +162,14 @@ def manages(actor: Actor, group: Group) -> bool:
 def tokens(*, actor: Actor) -> list[Token]:
     """The actor's own tokens, newest first."""
     return list(Token.objects.filter(user=actor.user_id).order_by("-created"))
+
+
+def token(*, actor: Actor, uid: UUID) -> Token:
+    """One of the actor's own tokens. Raises NotFound."""
+    found = Token.objects.filter(user=actor.user_id, uid=uid).first()
+    if found is None:
+        raise NotFound("There is no such token.")
+    return found
 
 
 def token_id(secret: str) -> UUID:

@@ -17,10 +17,10 @@ from typing import IO
 
 import structlog
 
-from sinfonietta.blobs.errors import Damaged
+from sinfonietta.blobs.errors import Busy, Damaged
 from sinfonietta.blobs.models import Blob
 from sinfonietta.blobs.store import BLOCK_BYTES, Hasher
-from sinfonietta.common.errors import Conflict, NotFound, OutOfStorage
+from sinfonietta.common.errors import NotFound, OutOfStorage
 
 log = structlog.get_logger("sinfonietta.blobs")
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -74,7 +74,7 @@ class LocalStore:
 
     @contextmanager
     def hold(self, staged: str) -> Iterator[None]:
-        """Be the only writer, by a lock of the kernel that ends with its holder. Raises Conflict, NotFound."""
+        """Be the only writer, by a lock of the kernel that ends with its holder. Raises Busy, NotFound."""
         try:
             descriptor = os.open(self.staging / staged, os.O_RDONLY)
         except FileNotFoundError as error:
@@ -83,7 +83,7 @@ class LocalStore:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
         except BlockingIOError as error:
-            raise Conflict("Somebody else is writing to this upload at the moment.") from error
+            raise Busy("Somebody else is writing to this upload at the moment.") from error
         finally:
             os.close(descriptor)
 

@@ -40,7 +40,7 @@ class Store(Protocol):
         """
 
     def hold(self, staged: str) -> AbstractContextManager[None]:
-        """Be the only writer of a staged thing, over all processes; ends with the holder. Raises Conflict."""
+        """Be the only writer of a staged thing, over all processes; ends with the holder. Raises Busy."""
 
     def staged_path(self, staged: str) -> Path:
         """A local file with the staged bytes, to be read."""

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "sinfonietta.interfaces.http.middleware.RequestLog",
     "django.middleware.security.SecurityMiddleware",
+    "sinfonietta.interfaces.http.cors.Cors",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

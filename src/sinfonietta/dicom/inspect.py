@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from sinfonietta.common.errors import Unavailable
 from sinfonietta.dicom import isolation
+from sinfonietta.dicom.parse import MEDIA_TYPE
 from sinfonietta.ingest.hooks import Arrival, Verdict
 from sinfonietta.library.models import Version
-
-MEDIA_TYPE = "application/dicom"
 
 
 def inspect(arrival: Arrival) -> Verdict | None:

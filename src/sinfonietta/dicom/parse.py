@@ -22,6 +22,7 @@ from sinfonietta.dicom.values import KNOWN
 
 IMPLICIT, EXPLICIT, BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
 DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
+MEDIA_TYPE = "application/dicom"
 DICOMDIR = "1.2.840.10008.1.3.10"
 PREAMBLE_BYTES = 132
 PROGRAMS = (b"MZ", b"\x7fELF", b"#!", b"\xca\xfe\xba\xbe", b"\xcf\xfa\xed\xfe")

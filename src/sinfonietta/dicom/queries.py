@@ -17,11 +17,15 @@ from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, 
 from django.db.models.functions import RowNumber
 
 from sinfonietta.accounts.actor import Actor
-from sinfonietta.common.errors import NotFound
-from sinfonietta.dicom import matching
+from sinfonietta.blobs import store
+from sinfonietta.common.errors import NotFound, Unavailable
+from sinfonietta.dicom import isolation, matching
 from sinfonietta.dicom.models import DicomInstance, DicomSeries
+from sinfonietta.dicom.packing import header_of
+from sinfonietta.dicom.parse import MEDIA_TYPE, Header
 from sinfonietta.library import access
 from sinfonietta.library.models import Node, base36
+from sinfonietta.library.queries import version
 
 Row = TypeVar("Row")
 WITH = ("header", "version__blob", "node", "series__container")
@@ -254,10 +258,36 @@ def containers(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str
     return [row.container for row in rows]
 
 
-def of_file(*, actor: Actor, node: Node) -> DicomInstance | None:
-    """What is known of a file's current version, also of one that DICOMweb does not show; None if it is not DICOM."""
-    access.find(actor, node.uid)
-    return DicomInstance.objects.filter(node=node, version_id=node.current_id or 0).select_related("header").first()
+def of_file(*, actor: Actor, uid: UUID) -> tuple[Header, DicomInstance | None]:
+    """The header of a file's current version, and its row in the index where it has one.
+
+    What the index leaves out (a dataset that breaks off, a DICOMDIR, what lacks a UID) is read again. Raises NotFound
+    where the file is absent or no DICOM that can be read, Forbidden for a quarantined one, Unavailable.
+    """
+    node = access.find(actor, uid)
+    row = DicomInstance.objects.filter(node=node, version_id=node.current_id or 0).select_related("header").first()
+    if row is not None:
+        return header_of(row.header.places, row.header.dataset), row
+    current = version(actor=actor, uid=uid)
+    path = store.default().path(current.blob) if current.media_type == MEDIA_TYPE else None
+    try:
+        header = isolation.pool().parse(path) if path else None
+    except isolation.Busy as error:
+        raise Unavailable(str(error)) from error
+    except isolation.IsolationError as error:
+        raise NotFound(str(error)) from error
+    if header is None:
+        raise NotFound("That is not a DICOM file that could be read.")
+    return header, None
+
+
+def has_image(*, actor: Actor, uid: UUID) -> bool:
+    """Whether a file is DICOM with pixels. Raises NotFound where it is absent, Unavailable."""
+    access.find(actor, uid)
+    try:
+        return of_file(actor=actor, uid=uid)[0].pixels is not None
+    except NotFound:
+        return False
 
 
 def stack(*, actor: Actor, root: Node, keys: Mapping[str, str]) -> list[tuple[UUID, int]]:

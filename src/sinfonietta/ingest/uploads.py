@@ -21,7 +21,7 @@ from sinfonietta.accounts.actor import Actor
 from sinfonietta.audit import services as audit
 from sinfonietta.blobs import store
 from sinfonietta.blobs.store import BLOCK_BYTES
-from sinfonietta.common.errors import Conflict, Invalid, NotFound, OutOfStorage, Problem, TooLarge
+from sinfonietta.common.errors import Conflict, Forbidden, Invalid, NotFound, OutOfStorage, Problem, TooLarge
 from sinfonietta.common.time import now
 from sinfonietta.ingest.models import Upload
 from sinfonietta.ingest.services import Item, put_many, split
@@ -70,6 +70,19 @@ def upload(*, actor: Actor, uid: UUID) -> Upload:
     return found
 
 
+def settled(*, actor: Actor, uid: UUID) -> Upload:
+    """One of the actor's uploads, filed if all of it is here: who hears that it is at its end takes it for done.
+
+    Raises NotFound, Busy while somebody writes to it, and what filing raises.
+    """
+    found = upload(actor=actor, uid=uid)
+    if is_complete(found) and not found.file:
+        with store.default().hold(found.staged):
+            found.refresh_from_db()
+            return finish(actor=actor, found=found)
+    return found
+
+
 def begin(
     *,
     actor: Actor,
@@ -81,6 +94,7 @@ def begin(
     modified: datetime | None = None,
     metadata: Mapping[str, str] | None = None,
     is_partial: bool = False,
+    parts: Sequence[UUID] = (),
 ) -> Upload:
     """A new upload. A partial one (tus concatenation) has no place of its own.
 
@@ -97,8 +111,8 @@ def begin(
     staged = store.default().stage()
     made = Upload(
         user_id=actor.user_id, parent=place, filename=filename, relative_path=relative_path, sha256=sha256.lower(),
-        length_bytes=length, modified=modified, metadata=dict(metadata or {}), is_partial=is_partial, staged=staged,
-        expires=_expiry(),
+        length_bytes=length, modified=modified, metadata=dict(metadata or {}), is_partial=is_partial,
+        parts=[str(part) for part in parts], staged=staged, expires=_expiry(),
     )  # fmt: skip
     try:
         made.save(force_insert=True)
@@ -143,19 +157,27 @@ def append(
     """Append a stream at ``offset``; what arrives before a connection breaks is kept and durable.
 
     ``checksum`` = (algorithm, digest) of this stream's bytes: when it is wrong, none of them is kept. Completing the
-    length files the upload. Raises NotFound, Conflict (wrong offset, another writer), TooLarge beyond the declared
-    length, ChecksumMismatch, OutOfStorage, and what filing raises.
+    length files the upload. Raises NotFound, Forbidden for one put together from parts, Conflict (wrong offset, another
+    writer), TooLarge beyond the declared length, ChecksumMismatch, OutOfStorage, and what filing raises.
     """
     found = upload(actor=actor, uid=uid)
+    if found.parts:
+        raise Forbidden("An upload that was put together from parts takes no more bytes.")
     if found.file:
+        _check_offset(found, offset)
+        _check_room(found, length)
         return found
     with store.default().hold(found.staged):
         found.refresh_from_db()
-        if found.offset_bytes != offset:
-            raise Conflict(f"The upload is at {found.offset_bytes}, not at {offset}.")
+        _check_offset(found, offset)
         _check_room(found, length)
         _append(found, stream, length, checksum)
         return finish(actor=actor, found=found) if is_complete(found) else found
+
+
+def _check_offset(found: Upload, offset: int) -> None:
+    if found.offset_bytes != offset:
+        raise Conflict(f"The upload is at {found.offset_bytes}, not at {offset}.")
 
 
 def _check_room(found: Upload, length: int | None) -> None:
@@ -169,7 +191,7 @@ def _append(found: Upload, stream: IO[bytes], length: int | None, checksum: tupl
     digest = _hashers.take(found.uid, start)
     spy = _Spy(stream, hashlib.new(checksum[0]) if checksum else None)
     try:
-        shelf.append(found.staged, start, spy, limit=most if length is None else min(most, length), hasher=digest)  # type: ignore[arg-type]
+        shelf.append(found.staged, start, spy, limit=most + 1 if length is None else min(most, length), hasher=digest)  # type: ignore[arg-type]
         broken: BaseException | None = None
     except OSError as error:  # the connection broke off: what came is kept
         broken, digest = error, None
@@ -178,6 +200,9 @@ def _append(found: Upload, stream: IO[bytes], length: int | None, checksum: tupl
     if checksum and (broken or spy.digest != checksum[1]):
         shelf.truncate(found.staged, start)
         raise broken or ChecksumMismatch("The bytes that arrived have another checksum; send them again.")
+    if spy.count > most:
+        shelf.truncate(found.staged, start)
+        raise TooLarge("More bytes came than the upload was declared to have; send them again.")
     end = start + spy.count if broken is None else _durable_size(found, start)
     Upload.objects.filter(uid=found.uid).update(offset_bytes=end, expires=_expiry())
     found.offset_bytes = end
@@ -262,12 +287,16 @@ def concatenate(*, actor: Actor, parts: Sequence[UUID], **place: Any) -> Upload:
         if not piece.is_partial or piece.offset_bytes != piece.length_bytes:
             raise Conflict("A part is not finished, or not a partial upload.")
     total = sum(piece.offset_bytes for piece in pieces)
-    found = begin(actor=actor, length=total, **place)
-    with store.default().hold(found.staged):
-        for piece in pieces:
-            with store.default().staged_path(piece.staged).open("rb") as stream:
-                _append(found, stream, None, None)
-        finished = finish(actor=actor, found=found)
+    found = begin(actor=actor, length=total, parts=parts, **place)
+    try:
+        with store.default().hold(found.staged):
+            for piece in pieces:
+                with store.default().staged_path(piece.staged).open("rb") as stream:
+                    _append(found, stream, None, None)
+            finished = finish(actor=actor, found=found)
+    except Problem:
+        _drop(found)  # the parts stay, to be put together again
+        raise
     for piece in pieces:
         _drop(piece)
     return finished

@@ -9,7 +9,8 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 STEP = 6
@@ -78,7 +79,7 @@ class Node(models.Model):
         "accounts.User", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )
     # DO_NOTHING: a trash row ends with its node, when all that went with it has been restored or deleted.
-    trash = models.ForeignKey("Trash", null=True, on_delete=models.DO_NOTHING, related_name="nodes")
+    trash = models.ForeignKey("Trash", null=True, on_delete=models.DO_NOTHING, related_name="nodes", db_index=False)
     # A file's own; null for containers. Size and media type are those of the current version, here for sorting.
     current = models.ForeignKey("Version", null=True, on_delete=models.SET_NULL, related_name="+")
     size_bytes = models.BigIntegerField(null=True)
@@ -90,12 +91,14 @@ class Node(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["parent", "name"], condition=Q(trash=None), name="sibling_names_unique")
+            # What is in the trash keeps its name; one act takes no two of a name from one place. This index serves
+            # the listing of a place, too.
+            models.UniqueConstraint(F("parent"), F("name"), Coalesce("trash", 0), name="sibling_names_unique")
         ]
         indexes = [
             models.Index(fields=["ancestry"]),
-            models.Index(fields=["parent", "name", "id"]),
             models.Index(fields=["acl", "kind", "id"]),
+            models.Index(fields=["trash"], condition=Q(trash__isnull=False), name="node_in_trash"),
         ]
 
     @property

@@ -26,16 +26,16 @@ class Showable:
     reason: str = ""
 
 
-def showable(media_type: str, size_bytes: int, state: str) -> Showable:
+def showable(media_type: str, size_bytes: int, state: str, *, has_image: bool = True) -> Showable:
     """How a file can be shown.
 
-    ``state`` is the version's (``ready``, ``incomplete`` ...). Markup that could run script (HTML, SVG) is shown as its
-    source.
+    ``state`` is the version's (``ready``, ``incomplete`` ...); ``has_image``: of DICOM, that it holds pixels. Markup
+    that could run script (HTML, SVG) is shown as its source.
     """
     if state == "quarantined":
         return Showable((), "It is held in quarantine until a data manager decides.")
     if media_type == "application/dicom":
-        return Showable(("image", "tags") if state != "incomplete" else ("tags",))
+        return Showable(("image", "tags") if has_image and state != "incomplete" else ("tags",))
     if size_bytes == 0:
         return Showable((), "The file is empty.")
     if media_type in IMAGES:

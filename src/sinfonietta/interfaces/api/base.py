@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.common.paging import Page
 from sinfonietta.interfaces.http.access import SIGNED_IN
+from sinfonietta.interfaces.http.bodies import gather
 
 T = TypeVar("T")
 
@@ -21,6 +22,20 @@ class HouseView(APIView):
     """A view for accounts: parses, calls one use case, renders."""
 
     access = SIGNED_IN
+    takes_a_stream = False
+    """Whether the body is a file, of any length, that the view reads itself."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Before the method runs. Raises NotSignedIn and others, TooLarge."""
+        super().initial(request, *args, **kwargs)
+        if not self.takes_a_stream:
+            gather(request._request)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Answers are for the one who asked, and true at that moment."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+        return response
 
     def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         """Which methods there are (RFC 9110 9.3.7)."""

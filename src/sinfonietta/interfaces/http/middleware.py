@@ -60,7 +60,10 @@ class Doorkeeper:
         request._dont_enforce_csrf_checks = (  # type: ignore[attr-defined]
             getattr(request, "_dont_enforce_csrf_checks", False) or not authentication.needs_csrf_token(request)
         )
-        return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code in (204, 304):
+            del response["Content-Type"]  # nothing has no type, and a cache would believe it (RFC 9111 3.2)
+        return response
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any

@@ -44,6 +44,11 @@ def wants_page(request: HttpRequest) -> bool:
 
 def _challenge(request: HttpRequest | None) -> str:
     """Basic is offered to DICOMweb programs; a browser would open its own dialog and remember the password."""
-    if request is None or not request.path_info.startswith("/dicomweb/") or "Sec-Fetch-Mode" in request.headers:
+    if request is None or not request.path_info.startswith("/dicomweb/") or is_browser(request):
         return 'Bearer realm="Sinfonietta"'
     return 'Basic realm="Sinfonietta", charset="UTF-8"'
+
+
+def is_browser(request: HttpRequest) -> bool:
+    """Whether a page made this request. Browsers leave out ``Sec-Fetch-*`` where the site has no TLS."""
+    return "Sec-Fetch-Mode" in request.headers or request.headers.get("User-Agent", "").startswith("Mozilla/")

@@ -50,7 +50,7 @@ def node_at(*, actor: Actor, path: str) -> Entry:
 def tops(actor: Actor) -> QuerySet[Node]:
     """Where paths begin: collections, and nodes whose parent the actor may not read. All have an ACL of their own."""
     visible_parent = Node.objects.filter(access.within(actor), id=OuterRef("parent_id"))
-    return access.readable(actor).filter(Q(parent=None) | (Q(own_acl__isnull=False) & ~Exists(visible_parent)))
+    return access.heads(actor).exclude(Exists(visible_parent))
 
 
 def collections(
@@ -94,7 +94,9 @@ def _named(nodes: QuerySet[Node], name: str) -> QuerySet[Node]:
     return nodes.filter(name__icontains=unicodedata.normalize("NFC", name)) if name else nodes
 
 
-def shared(*, actor: Actor, cursor: str | None = None, limit: int = 100, order: str = "name") -> Page[Entry]:
+def shared(
+    *, actor: Actor, order: str = "name", name: str = "", cursor: str | None = None, limit: int = 100
+) -> Page[Entry]:
     """The topmost nodes that others share with the actor.
 
     Collections granted to the actor or a group of theirs (not those open to everyone, which the list of collections
@@ -103,7 +105,7 @@ def shared(*, actor: Actor, cursor: str | None = None, limit: int = 100, order: 
     personal = AclEntry.objects.filter(principal__in=[p for p in actor.principals if p], acl=OuterRef("acl_id"))
     own = Collection.objects.filter(owners__user=actor.user_id).values("node_id")
     found = tops(actor).filter(Q(parent__isnull=False) | Exists(personal)).exclude(id__in=own)
-    return listing.page(actor, found, order=order, cursor=cursor, limit=limit)
+    return listing.page(actor, _named(found, name), order=order, cursor=cursor, limit=limit)
 
 
 def breadcrumb(*, actor: Actor, uid: UUID) -> list[Entry]:

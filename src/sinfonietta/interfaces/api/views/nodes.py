@@ -14,10 +14,11 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from sinfonietta.audit.services import record_read
 from sinfonietta.interfaces.api import serializers as s
 from sinfonietta.interfaces.api import shapes
 from sinfonietta.interfaces.api.base import HouseView, listing
-from sinfonietta.interfaces.http.zips import zip_response
+from sinfonietta.interfaces.http.zips import zip_head, zip_response
 from sinfonietta.library import queries, services
 
 
@@ -46,10 +47,10 @@ class ChildrenView(HouseView):
 
 
 class SharedView(HouseView):
-    @extend_schema(parameters=[s.Paging], responses=s.page_of(s.AnyNodeShape))
+    @extend_schema(parameters=[s.NodeListing], responses=s.page_of(s.AnyNodeShape))
     def get(self, request: Request) -> Response:
         """The topmost nodes that others share with the caller."""
-        page = queries.shared(actor=self.actor, **self.asked(s.Paging))
+        page = queries.shared(actor=self.actor, **self.asked(s.NodeListing))
         return listing(request, page, shapes.nodes(page.items))
 
 
@@ -141,7 +142,12 @@ class ArchiveView(HouseView):
     def get(self, request: Request, uid: UUID) -> HttpResponseBase:
         """A zip, streamed, of everything below that the caller may read."""
         entry = queries.node(actor=self.actor, uid=uid)
+        record_read(actor=self.actor, action="node.archived", target=uid)
         return zip_response(queries.manifest(actor=self.actor, uid=uid), entry.name)
+
+    def head(self, request: Request, uid: UUID) -> HttpResponseBase:
+        """What it would be called; nothing is packed."""
+        return zip_head(queries.node(actor=self.actor, uid=uid).name)
 
 
 class ManifestView(HouseView):

@@ -53,6 +53,11 @@ class TokensView(HouseView):
 
 
 class TokenView(HouseView):
+    @extend_schema(responses=s.TokenShape)
+    def get(self, request: Request, uid: UUID) -> Response:
+        """One of the caller's tokens, without its secret."""
+        return Response(shapes.token(queries.token(actor=self.actor, uid=uid)))
+
     @extend_schema(responses={204: None})
     def delete(self, request: Request, uid: UUID) -> Response:
         """Revoke a token, at once."""
@@ -107,14 +112,24 @@ class MembersView(HouseView):
             user=queries.user_named(actor=self.actor, name=said["user"]),
             is_manager=said["is_manager"],
         )
-        return Response(shapes.member(membership), status=status.HTTP_201_CREATED)
+        return Response(
+            shapes.member(membership),
+            status=status.HTTP_201_CREATED,
+            headers={"Location": f"/api/v1/groups/{uid}/members/{membership.user.uid}"},
+        )
 
 
 class MemberView(HouseView):
+    @extend_schema(responses=s.MemberShape)
+    def get(self, request: Request, uid: UUID, user: UUID) -> Response:
+        """Somebody who belongs to a group."""
+        group = queries.group(actor=self.actor, uid=uid)
+        return Response(shapes.member(queries.member(actor=self.actor, group=group, uid=user)))
+
     @extend_schema(responses={204: None})
     def delete(self, request: Request, uid: UUID, user: UUID) -> Response:
         """Remove a member."""
         group = queries.group(actor=self.actor, uid=uid)
         member = queries.member(actor=self.actor, group=group, uid=user)
-        services.remove_member(actor=self.actor, group=group, user=member)
+        services.remove_member(actor=self.actor, group=group, user=member.user)
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -9,11 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from sinfonietta.common.errors import NotFound
+from sinfonietta.dicom import queries as dicom
 from sinfonietta.interfaces.api import serializers as s
 from sinfonietta.interfaces.api import shapes
 from sinfonietta.interfaces.api.base import HouseView
 from sinfonietta.library import queries
-from sinfonietta.library.models import Node
+from sinfonietta.library.models import Node, Version
 from sinfonietta.previews.kinds import showable
 
 
@@ -24,7 +25,9 @@ class PreviewView(HouseView):
         entry = queries.node(actor=self.actor, uid=uid)
         if entry.kind != Node.Kind.FILE:
             raise NotFound
-        found = showable(entry.media_type, entry.size_bytes or 0, entry.state)
+        is_dicom = entry.media_type == shapes.DICOM and entry.state != Version.State.QUARANTINED
+        has_image = is_dicom and dicom.has_image(actor=self.actor, uid=uid)
+        found = showable(entry.media_type, entry.size_bytes or 0, entry.state, has_image=has_image)
         return Response(
             {"kinds": found.kinds, "links": shapes.preview_links(entry, found.kinds), "reason": found.reason}
         )

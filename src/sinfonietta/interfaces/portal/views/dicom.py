@@ -14,10 +14,11 @@ from django.views.decorators.http import require_GET
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.audit.services import record_read
 from sinfonietta.blobs import store
-from sinfonietta.common.errors import Invalid, NotFound
-from sinfonietta.dicom import isolation, packing, queries, tags
+from sinfonietta.common.errors import Invalid, NotFound, Unavailable
+from sinfonietta.dicom import isolation, queries, tags
 from sinfonietta.dicom.models import DicomInstance
 from sinfonietta.dicom.options import RenderOptions, presets
+from sinfonietta.dicom.parse import MEDIA_TYPE
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
 from sinfonietta.interfaces.portal.views import parts
@@ -31,51 +32,39 @@ MODALITIES = ["CT", "MR", "PT", "US", "RTSTRUCT", "RTPLAN", "RTDOSE", "SR", "SEG
 FILTERS = {"patient": "00100010", "patient_id": "00100020", "modality": "00080061", "date": "00080020"}
 
 
-def _instance(actor: Actor, uid: UUID) -> tuple[DicomInstance, library.Entry]:
-    entry = library.node(actor=actor, uid=uid)
-    found = queries.of_file(actor=actor, node=Node.objects.get(id=entry.id)) if entry.kind == Node.Kind.FILE else None
-    if found is None:
-        raise NotFound("That is not a DICOM file that could be read.")
-    return found, entry
-
-
 def context(actor: Actor, entry: library.Entry) -> dict[str, Any]:
     """What the page of a DICOM file shows: its windows, its tags, its place in the series."""
     try:
-        found, _ = _instance(actor, entry.uid)
+        header, found = queries.of_file(actor=actor, uid=entry.uid)
     except NotFound:
         return {"tags": [], "stack": []}
-    header = packing.header_of(bytes(found.header.places), bytes(found.header.dataset))
-    stack = _stack(actor, found, entry)
+    frames = header.pixels.number_of_frames if header.pixels else 0
+    stack = _stack(actor, found, entry) or [{"id": str(entry.uid), "frames": frames}]
     return {
-        "instance": found,
+        "frames": frames,
         "presets": presets(header),
         "tags": tags.rows(header.json),
         "stack": stack,
         "position": next((n for n, one in enumerate(stack) if one["id"] == str(entry.uid)), 0),
-        "study_url": _study_url(found, entry),
-        "viewer_url": viewer_url(entry.parent, found.study_uid, found.series_uid) if found.series_id else "",
+        "study_url": _study_url(found, entry) if found and found.series_id else "",
+        "viewer_url": viewer_url(entry.parent, found.study_uid, found.series_uid) if found and found.series_id else "",
     }
 
 
-def _stack(actor: Actor, found: DicomInstance, entry: library.Entry) -> list[dict[str, Any]]:
-    """The images of the series in this container, in order; for a multi-frame one its frames are the stack."""
-    if found.series_id is None or entry.parent is None:
-        return [{"id": str(entry.uid), "frames": found.frames}]
+def _stack(actor: Actor, found: DicomInstance | None, entry: library.Entry) -> list[dict[str, Any]]:
+    """The images of the series in this container, in order; none where this file is not one of them."""
+    if found is None or found.series_id is None or entry.parent is None:
+        return []
     root = queries.root(
         actor=actor, uid=entry.parent, kinds=[Node.Kind.COLLECTION, Node.Kind.FOLDER, Node.Kind.FILESET]
     )
     keys = {"0020000D": found.study_uid, "0020000E": found.series_uid}
     rows = queries.stack(actor=actor, root=root, keys=keys)
     stack = [{"id": str(uid), "frames": frames} for uid, frames in rows if frames]
-    return (
-        stack if any(one["id"] == str(entry.uid) for one in stack) else [{"id": str(entry.uid), "frames": found.frames}]
-    )
+    return stack if any(one["id"] == str(entry.uid) for one in stack) else []
 
 
 def _study_url(found: DicomInstance, entry: library.Entry) -> str:
-    if found.series_id is None:
-        return ""
     return reverse("portal:study", args=[found.study_uid]) + (f"?in={entry.parent}" if entry.parent else "")
 
 
@@ -90,8 +79,9 @@ def viewer_url(container: UUID | None, study: str, series: str = "") -> str:
 def image(request: HttpRequest, uid: UUID) -> HttpResponse:
     """One frame as PNG; 422 with the reason where it cannot be drawn."""
     actor = actor_of(request)
-    _instance(actor, uid)
     version = library.version(actor=actor, uid=uid)
+    if version.media_type != MEDIA_TYPE:
+        raise NotFound("That is not a DICOM file.")
     etag = f'"{version.blob.sha256[:32]}-{request.META.get("QUERY_STRING", "")[:100]}"'
     if request.headers.get("If-None-Match") == etag:
         return HttpResponse(status=304, headers={"ETag": etag})
@@ -100,6 +90,8 @@ def image(request: HttpRequest, uid: UUID) -> HttpResponse:
     assert path is not None
     try:
         picture = isolation.render(path, parts.number(request, "frame", 0), _options(request))
+    except isolation.Busy as problem:
+        raise Unavailable(str(problem)) from problem
     except isolation.IsolationError as problem:
         raise Invalid(str(problem) or "It cannot be drawn.") from problem
     headers = {"ETag": etag, "Cache-Control": "private, max-age=300", "X-Content-Type-Options": "nosniff"}
@@ -119,10 +111,8 @@ def _options(request: HttpRequest) -> RenderOptions:
 @require_GET
 def tag_list(request: HttpRequest, uid: UUID) -> HttpResponse:
     """The tags of a DICOM file, for the slice that the slider shows."""
-    actor = actor_of(request)
-    found, entry = _instance(actor, uid)
-    header = packing.header_of(bytes(found.header.places), bytes(found.header.dataset))
-    return render(request, "portal/_tags.html", {"tags": tags.rows(header.json), "entry": entry})
+    header, _ = queries.of_file(actor=actor_of(request), uid=uid)
+    return render(request, "portal/_tags.html", {"tags": tags.rows(header.json)})
 
 
 @signed_in

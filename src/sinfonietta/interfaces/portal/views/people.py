@@ -30,7 +30,7 @@ def groups(request: HttpRequest) -> HttpResponse:
             group = services.create_group(
                 actor=actor, name=request.POST.get("name", ""), description=request.POST.get("description", "")
             )
-            return parts.go(request, reverse("portal:group", args=[group.uid]))
+            return redirect("portal:group", uid=group.uid)
         except Problem as error:
             problem = error
     context = {"groups": queries.groups(actor=actor), "problem": problem}
@@ -69,7 +69,7 @@ def remove_member(request: HttpRequest, uid: UUID, user: UUID) -> HttpResponse:
     """Take somebody out of a group, or leave it."""
     actor = actor_of(request)
     found = queries.group(actor=actor, uid=uid)
-    services.remove_member(actor=actor, group=found, user=queries.member(actor=actor, group=found, uid=user))
+    services.remove_member(actor=actor, group=found, user=queries.member(actor=actor, group=found, uid=user).user)
     parts.note(request, "They do not belong to the group any more.")
     return redirect("portal:groups" if user == actor.uid else reverse("portal:group", args=[uid]))
 
