@@ -138,6 +138,14 @@ def group(*, actor: Actor, uid: UUID) -> Group:
     return found
 
 
+def group_named(*, actor: Actor, name: str) -> Group:
+    """One of the groups that the actor sees, by id or name. Raises NotFound."""
+    found = _visible_groups(actor).filter(_by_id_or_name(name)).first()
+    if found is None:
+        raise NotFound(f"There is no group {name!r}.")
+    return found
+
+
 def members(*, actor: Actor, uid: UUID) -> Sequence[Membership]:
     """Who belongs to a group that the actor sees. Raises NotFound."""
     found = Membership.objects.filter(group=group(actor=actor, uid=uid))
@@ -170,6 +178,12 @@ def token(*, actor: Actor, uid: UUID) -> Token:
     if found is None:
         raise NotFound("There is no such token.")
     return found
+
+
+def tokens_of(*, actor: Actor, user: User) -> list[Token]:
+    """The tokens of an account, newest first, for administrators. Raises Forbidden."""
+    require_admin(actor)
+    return list(Token.objects.filter(user=user.pk).order_by("-created"))
 
 
 def token_id(secret: str) -> UUID:

@@ -19,6 +19,7 @@ USER_CREATED = ["sinfonietta.library.services.make_home"]
 
 JOB_KINDS = {
     "blobs.collect": "sinfonietta.blobs.tasks.collect",
+    "blobs.strays": "sinfonietta.blobs.tasks.strays",
     "ingest.expire": "sinfonietta.ingest.tasks.expire",
     "library.purge": "sinfonietta.library.tasks.purge",
     "library.copy": "sinfonietta.library.tasks.copy",
@@ -31,6 +32,7 @@ JOB_KINDS = {
 
 SCHEDULES = {
     "collect garbage": ("blobs.collect", 3600),
+    "remove strays": ("blobs.strays", 86400),
     "expire uploads": ("ingest.expire", 600),
     "empty trash": ("library.purge", 3600),
     "forget attempts": ("accounts.forget", 3600),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from typing import Any
 
@@ -21,10 +22,10 @@ HTMX = {"HX-Request": "true"}
 
 
 def said(client: Client, url: str, status: int = 204, **fields: Any) -> str:
-    """What the page says to a click: the toast, or the problem."""
+    """What the page says to a click: the toast (200 where it offers an undo), or the problem."""
     response = client.post(url, fields, headers=HTMX)
     assert response.status_code == status, response.content
-    return response.headers.get("HX-Trigger", "") or response.content.decode()
+    return response.headers.get("HX-Trigger", "") + response.content.decode()
 
 
 def names(actor: Actor, node: Node) -> list[str]:
@@ -59,7 +60,7 @@ def test_a_form_without_its_token_is_refused(alice: Actor) -> None:
 def test_made_renamed_and_described(owner: Client, alice: Actor) -> None:
     made = owner.post("/collections", {"name": "New", "description": "d"}, headers=HTMX)
     node = Node.objects.get(name="New")
-    assert made.headers["HX-Redirect"] == f"/nodes/{node.uid}"
+    assert f'"visit": "/nodes/{node.uid}"' in made.headers["HX-Trigger"]
     said(owner, f"/nodes/{node.uid}/inside", name="In", kind="folder")
     said(owner, f"/nodes/{node.uid}/inside", name="Set", kind="fileset")
     assert {row.kind for row in queries.children(actor=alice, uid=node.uid).items} == {"folder", "fileset"}
@@ -80,19 +81,44 @@ def test_a_selection_is_moved_copied_thrown_away_and_brought_back(place: Place, 
     some = said(owner, "/selection/move", id=[*both, str(place.page.uid)], target=str(place.collection.uid))
     assert "1 moved. 2 not: " in some
     assert "taken" in said(owner, "/selection/move", 409, id=both, target=str(place.collection.uid))
-    assert "2 moved to the trash" in said(owner, "/selection/trash", id=both)
+    gone = json.loads(owner.post("/selection/trash", {"id": both}, headers=HTMX).content)
+    assert gone == {"sentence": "2 moved to the trash.", "undo": {"url": "/selection/restore", "id": both}}
     assert b"note.txt" in owner.get("/trash").content
-    said(owner, f"/trash/{place.text.uid}/restore")
-    said(owner, f"/trash/{place.image.uid}/purge")
+    assert "2 brought back" in said(owner, gone["undo"]["url"], id=gone["undo"]["id"])
+    assert names(alice, place.folder) == ["dot.png", "note.txt"]
+    said(owner, "/selection/trash", 200, id=both)
+    said(owner, "/selection/restore", id=both[0])
+    said(owner, "/selection/purge", id=both[1])
+    said(owner, "/selection/restore", 404, id=both[1])
     assert names(alice, place.folder) == ["note.txt"]
     said(owner, "/selection/trash", 422)
     said(owner, "/selection/move", 422, id=both)
+
+
+def test_what_has_lost_its_place_comes_back_elsewhere(place: Place, owner: Client, alice: Actor) -> None:
+    one, here = str(place.text.uid), str(place.collection.uid)
+    said(owner, "/selection/move", id=one, target=str(place.folder.uid))
+    said(owner, "/selection/trash", 200, id=one)
+    said(owner, "/selection/trash", 200, id=str(place.folder.uid))
+    assert "name another one" in said(owner, "/selection/restore", 409, id=one)
+    assert "Restore 1 item to" in owner.get(f"/selection/pick?action=restore&in={here}&id={one}").content.decode()
+    said(owner, "/selection/restore", id=one, target=here)
+    assert "note.txt" in names(alice, place.collection)
+
+
+def test_a_thing_is_not_moved_to_where_it_is(place: Place, owner: Client) -> None:
+    url = f"/selection/pick?id={place.text.uid}&in="
+    assert "here now" in owner.get(f"{url}{place.collection.uid}&action=move").content.decode()
+    assert "here now" not in owner.get(f"{url}{place.folder.uid}&action=move").content.decode()
+    assert "here now" not in owner.get(f"{url}{place.collection.uid}&action=copy").content.decode()
 
 
 def test_a_reader_changes_nothing(place: Place, reader: Client, stranger: Client, alice: Actor) -> None:
     one, here = str(place.text.uid), str(place.collection.uid)
     for client, status in ((reader, 403), (stranger, 404)):
         said(client, "/selection/trash", status, id=one)
+        said(client, "/selection/restore", 404, id=one)
+        said(client, "/selection/purge", 404, id=one)
         said(client, "/selection/move", status, id=one, target=str(place.folder.uid))
         said(client, "/selection/copy", status, id=one, target=here)
         said(client, f"/nodes/{here}/inside", status, name="x", kind="folder")
@@ -237,8 +263,8 @@ def test_jobs_are_listed_and_cancelled_by_their_owner(owner: Client, stranger: C
     from sinfonietta.jobs.services import enqueue
 
     job = enqueue(actor=alice, kind="library.copy", payload={})
-    assert "library.copy" in owner.get("/jobs").content.decode()
-    assert "library.copy" not in stranger.get("/jobs").content.decode()
+    assert "Copy of a folder" in owner.get("/jobs").content.decode()
+    assert "Copy of a folder" not in stranger.get("/jobs").content.decode()
     said(stranger, f"/jobs/{job.uid}/cancel", 404)
     said(owner, f"/jobs/{job.uid}/cancel")
 

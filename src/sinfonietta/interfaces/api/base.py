@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.http import HttpResponse
-from rest_framework import serializers
+from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from sinfonietta.accounts.actor import Actor
+from sinfonietta.common.errors import Forbidden, NotFound
 from sinfonietta.common.paging import Page
 from sinfonietta.interfaces.http.access import SIGNED_IN
 from sinfonietta.interfaces.http.bodies import gather
@@ -47,6 +49,13 @@ class HouseView(APIView):
         user = self.request.user
         assert isinstance(user, Actor)
         return user
+
+    def seen_after(self, look: Callable[[], Response]) -> Response:
+        """What there is to see after a change of rights; 204 where the caller has given away their own."""
+        try:
+            return look()
+        except (Forbidden, NotFound):
+            return Response(status=status.HTTP_204_NO_CONTENT)
 
     def said(self, serializer: type[serializers.Serializer[Any]]) -> dict[str, Any]:
         """The validated body. Raises ValidationError (422)."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,9 +13,12 @@ from typing import Any
 
 import click
 
+from sinfonietta.config import logs
 from sinfonietta.interfaces.cli import installation, site
-from sinfonietta.interfaces.cli.rights import take_rights
 from sinfonietta.interfaces.cli.supervisor import Part, Supervisor
+
+BACKLOG = 2048
+PORT = click.IntRange(0, 65535)
 
 
 def coming_doors(command: Callable[..., None]) -> Callable[..., None]:
@@ -25,7 +30,7 @@ def coming_doors(command: Callable[..., None]) -> Callable[..., None]:
 
     for name in ("--sftp-port", "--dimse-port"):
         said = "Taken for later: this version has no such door."
-        command = click.option(name, type=int, default=0, expose_value=False, callback=say, help=said)(command)
+        command = click.option(name, type=PORT, default=0, expose_value=False, callback=say, help=said)(command)
     return command
 
 
@@ -33,8 +38,8 @@ def coming_doors(command: Callable[..., None]) -> Callable[..., None]:
 @site.installation
 @coming_doors
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
-@click.option("--port", default=8000, show_default=True, help="Port of the web server; 0: off.")
-@click.option("--workers", type=int, help="Processes for background work (default: the setting `workers`).")
+@click.option("--port", type=PORT, default=8000, show_default=True, help="Port of the web server; 0: off.")
+@click.option("--workers", type=click.IntRange(0), help="Background processes (default: the setting `workers`).")
 @site.problems_said
 def serve(host: str, port: int, workers: int | None) -> None:
     """All of it on one machine under one supervisor that restarts a part that dies."""
@@ -43,41 +48,60 @@ def serve(host: str, port: int, workers: int | None) -> None:
 
 def run(host: str, port: int, workers: int | None) -> None:
     """Prepare the installation and keep its parts alive until SIGTERM or SIGINT."""
-    from sinfonietta.config.options import load
-
-    options = load()
-    take_rights(options)
+    # Opened first: a port that only root may open is opened before root's rights are given up, and one that is taken
+    # is said at once. The supervisor keeps it, so that nobody is turned away while the web server starts again.
+    door = listen(host, port).detach() if port else None
+    options = site.settings()
+    wanted = options.workers if workers is None else workers
+    if door is None and not wanted:
+        raise click.UsageError("With --port 0 and no workers there is nothing to run.")
     # The preparation needs Django; a child of its own keeps the supervisor small.
     if subprocess.call([sys.executable, "-m", "sinfonietta", "init-quietly"]):
         raise click.ClickException("The installation could not be prepared; see above.")
-    parts = [Part(f"worker-{n}", ["worker"]) for n in range(options.workers if workers is None else workers)]
-    if port:
-        parts.insert(0, Part("web", ["web", "--host", host, "--port", str(port)]))
+    logs.configure(options)
+    parts = [Part(f"worker-{n}", ["worker"]) for n in range(wanted)]
+    if door is not None:
+        parts.insert(0, Part("web", ["web", "--descriptor", str(door)], descriptors=(door,)))
+        site.screen.print(f"Sinfonietta is at http://{address(host, port)}. Ctrl-C ends it.")
     Supervisor(parts).run()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens at the address. Raises ClickException when it is taken, not ours or none."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        why = "another program listens there; name another one with --port" if error.errno == errno.EADDRINUSE else ""
+        said = why or str(error.strerror or error).lower()
+        raise click.ClickException(f"Cannot listen at {address(host, port)}: {said}.") from error
+
+
+def address(host: str, port: int) -> str:
+    """Host and port as in a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @click.command()
 @site.installation
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
-@click.option("--port", default=8000, show_default=True, help="Port to listen at.")
-def web(host: str, port: int) -> None:
+@click.option("--port", type=PORT, default=8000, show_default=True, help="Port to listen at.")
+@click.option("--descriptor", type=int, hidden=True, help="A socket that listens already: the supervisor's.")
+@site.problems_said
+def web(host: str, port: int, descriptor: int | None) -> None:
     """The web server alone: gunicorn with threads."""
-    from sinfonietta.config.options import load
-
-    take_rights(load())
+    door = listen(host, port).detach() if descriptor is None else descriptor
     site.start_django()
     from sinfonietta.interfaces.cli.webserver import WebServer
 
-    WebServer(host, port).run()
+    WebServer(door).run()
 
 
 @click.command()
 @site.installation
+@site.problems_said
 def worker() -> None:
     """One process for background work alone."""
-    from sinfonietta.config.options import load
-
-    take_rights(load())
     site.start_django()
     from sinfonietta.jobs.runner import run_worker
 

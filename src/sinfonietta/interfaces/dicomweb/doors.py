@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, wraps
 from typing import Any
@@ -45,12 +45,20 @@ class Call:
         record_read(actor=self.actor, action=action, target=node.uid, collection=collection)
 
 
-def absolute(dataset: bytes, instance_url: str) -> bytes:
-    """DICOM JSON with its bulk data at our own address.
+def absolute(dataset: Iterable[bytes], instance_url: str) -> Iterator[bytes]:
+    """DICOM JSON, in blocks, with its bulk data at our own address.
 
     A text that imitates the member cannot be hit: inside a JSON string its quotes are escaped.
     """
-    return dataset.replace(b'"BulkDataURI":"bulk/', f'"BulkDataURI":"{instance_url}/bulk/'.encode())
+    relative, ours = b'"BulkDataURI":"bulk/', f'"BulkDataURI":"{instance_url}/bulk/'.encode()
+    rest = b""
+    for block in dataset:
+        *whole, rest = (rest + block).split(relative)
+        # What may be the beginning of a member waits for the next block.
+        safe = max(len(rest) - len(relative) + 1, 0)
+        yield b"".join(piece + ours for piece in whole) + rest[:safe]
+        rest = rest[safe:]
+    yield rest
 
 
 @lru_cache(maxsize=4096)

@@ -10,14 +10,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 import structlog
-from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.db import Error
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 
 from sinfonietta.common.errors import NotSignedIn, Problem
 from sinfonietta.interfaces.http import access, authentication
-from sinfonietta.interfaces.http.problems import problem_response, wants_page
+from sinfonietta.interfaces.http.problems import problem_of, problem_response, wants_page
 
 log = structlog.get_logger("sinfonietta.request")
 Next = Callable[[HttpRequest], HttpResponseBase]
@@ -78,16 +78,16 @@ class Doorkeeper:
         except NotSignedIn as problem:
             is_page = wants_page(request) or "HX-Request" in request.headers
             return _to_sign_in(request) if is_page else problem_response(problem, request)
-        except Problem as problem:
-            return problem_response(problem, request)
+        except (Problem, Error) as error:
+            if problem := problem_of(error):
+                return problem_response(problem, request)
+            raise
         return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if isinstance(exception, Problem):
-            return problem_response(exception, request)
-        if not isinstance(exception, Http404 | PermissionDenied | SuspiciousOperation):
-            log.error("a request broke", exc_info=exception)
-        return None
+        if problem := problem_of(exception):
+            return problem_response(problem, request)
+        return None  # what is none of the house: handler500 logs and renders it, wherever it came from
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import structlog
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from sinfonietta.common.errors import NotSignedIn, Problem, TooManyAttempts, Unavailable
+from sinfonietta.common.errors import NotSignedIn, OutOfStorage, Problem, TooManyAttempts, Unavailable
 
+log = structlog.get_logger("sinfonietta.request")
 PROGRAM_DOORS = ("/api/", "/dicomweb/")
+
+
+def problem_of(error: BaseException | None) -> Problem | None:
+    """The problem that an exception stands for: one of the house, or a database that is away, busy or full."""
+    if isinstance(error, Problem):
+        return error
+    if not isinstance(error, OperationalError | InterfaceError):
+        return None
+    log.error("the database cannot be used", exc_info=error)
+    if "disk is full" in str(error) or getattr(error.__cause__, "sqlstate", "") == "53100":
+        return OutOfStorage("The disk of the database is full; nothing was kept.")
+    return Unavailable("The database cannot be used at the moment; try again shortly.")
 
 
 def as_json(problem: Problem) -> dict[str, object]:

@@ -89,9 +89,9 @@ def _moment(text: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromtimestamp(int(text) / 1000, UTC) if text.isdigit() else datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise BadHeader("modified in Upload-Metadata must be an ISO 8601 date.") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def checksum(request: HttpRequest) -> tuple[str, bytes] | None:

@@ -78,7 +78,7 @@ class FileView(OneOfKind):
         return super().delete(request, uid)
 
 
-class PutFileView(HouseView):
+class NamedFileView(HouseView):
     parser_classes = (AnyType,)
     takes_a_stream = True
 

@@ -60,7 +60,7 @@ class GrantsView(HouseView):
         """Who may what here, and from where that is inherited."""
         return Response(shapes.grants(queries.grants(actor=self.actor, uid=uid)))
 
-    @extend_schema(request=s.Grants, responses=s.GrantsShape)
+    @extend_schema(request=s.Grants, responses={200: s.GrantsShape, 204: None})
     def put(self, request: Request, uid: UUID) -> Response:
         """Give the node its own ACL, exactly this, or (`inherit: true`) let it inherit again."""
         said = self.said(s.Grants)
@@ -71,7 +71,7 @@ class GrantsView(HouseView):
             everyone=said["everyone"],
             grants=[shapes.grant_asked(grant) for grant in said["grants"]],
         )
-        return self.get(request, uid)
+        return self.seen_after(lambda: self.get(request, uid))
 
 
 class MoveView(HouseView):
