@@ -47,6 +47,7 @@ class DoseSlice:
     """
 
     grid: DoseGrid
+    plane: Plane
     values: NDArray[np.floating[Any]]
     left: float
     top: float
@@ -114,7 +115,7 @@ def dose(*, actor: Actor, uid: UUID, place: Place) -> DoseSlice:
     step = round(coarse.column_spacing_mm / plane.column_spacing_mm)
     top, bottom, left, right = _covered(grid, coarse)
     part = coarse.part(top, bottom, left, right)
-    return DoseSlice(grid, grid.on(part), left * step - 0.5, top * step - 0.5, step)
+    return DoseSlice(grid, plane, grid.on(part), left * step - 0.5, top * step - 0.5, step)
 
 
 def _covered(grid: DoseGrid, plane: Plane) -> tuple[int, int, int, int]:

@@ -19,7 +19,7 @@ from sinfonietta.common.errors import Invalid, NotFound, Problem
 from sinfonietta.dicom import queries, rt_objects
 from sinfonietta.dicom.keywords import items, tag, text
 from sinfonietta.dicom.models import DicomHeader, DicomInstance, DicomSeries
-from sinfonietta.dicom.rt.geometry import Plane, Unplaced
+from sinfonietta.dicom.rt.geometry import Plane, Points, Unplaced
 from sinfonietta.library import access
 from sinfonietta.library.models import Node
 
@@ -36,6 +36,7 @@ REFERENCES = {
     PLAN: "ReferencedRTPlanSequence",
     DOSE: "ReferencedDoseSequence",
 }
+ORDER = (DOSE, STRUCTURES, PLAN, RECORD, IMAGE)
 SHOWN = {STRUCTURES: ("contours", "histogram"), DOSE: ("dose", "histogram"), PLAN: ("plan",)}
 """Kind -> how it can be shown beside its image and tags."""
 DRAWN_ON = ("CT", "MR", "PT")
@@ -78,7 +79,10 @@ class Slice:
 
 @dataclass
 class Planning:
-    """What belongs to the object that was opened; what does not fit over the slices is not in it."""
+    """What belongs to the object that was opened; what does not fit over the slices is not in it.
+
+    ``normal``: the direction along which the slices are stacked.
+    """
 
     opened: Member
     structures: Member | None = None
@@ -87,6 +91,7 @@ class Planning:
     members: list[Member] = field(default_factory=list)
     slices: list[Slice] = field(default_factory=list)
     spacing_mm: float = 0.0
+    normal: Points | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -95,6 +100,15 @@ def kind_of(*, actor: Actor, uid: UUID) -> str:
     node = access.find(actor, uid)
     found = DicomInstance.objects.filter(node=node, version_id=node.current_id or 0, series__isnull=False)
     return KINDS.get(found.values_list("sop_class", flat=True).first() or "", "")
+
+
+def first_of(*, actor: Actor, root: Node | None, study: str) -> UUID | None:
+    """The RT object of a study that shows most: a dose rather than structures, these rather than a plan; its file."""
+    rows = DicomInstance.objects.filter(
+        queries.visible(actor, root, "series__"), series__isnull=False, study_uid=study, sop_class__in=list(KINDS)
+    )
+    found = rows.order_by("-version_id").values_list("sop_class", "node__uid")[:MOST_OBJECTS]
+    return min(found, key=lambda row: ORDER.index(KINDS[row[0]]), default=("", None))[1]
 
 
 def instance(*, actor: Actor, uid: UUID, kinds: Sequence[str] = ()) -> DicomInstance:
@@ -232,7 +246,7 @@ def _place(actor: Actor, root: Node | None, found: Planning) -> None:
             setattr(found, member.kind, None)
     if not stack and found.dose:
         stack = _frames_of_dose(found)
-    normal = stack[0][1].normal if stack else np.zeros(3)
+    normal = found.normal = stack[0][1].normal if stack else np.zeros(3)
     ordered = sorted(
         ((float(plane.origin_mm @ normal), uid, frame) for (uid, frame), plane in stack), key=lambda s: s[0]
     )

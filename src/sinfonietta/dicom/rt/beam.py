@@ -12,7 +12,7 @@ import numpy as np
 
 from sinfonietta.dicom.rt.geometry import Points, Unplaced
 from sinfonietta.dicom.rt.plan import Beam, ControlPoint
-from sinfonietta.dicom.rt.structures import Roi
+from sinfonietta.dicom.rt.structures import Roi, basis_of
 
 Rectangle = tuple[float, float, float, float]
 """x, y of two opposite corners in mm."""
@@ -36,7 +36,8 @@ MOST_POINTS = 4000
 class View:
     """A beam at one of its control points, in its beam limiting device system: mm at the isocentre.
 
-    ``jaws``: device -> its two edges; ``leaves``: what each leaf covers; ``outlines``: (n, 2) by ROI Number.
+    ``jaws``: device -> its two edges; ``leaves``: what each leaf covers; ``outlines``: by ROI Number shapes (n, 2) that
+    together cover the shadow of the region.
     """
 
     jaws: dict[str, tuple[float, float]]
@@ -84,9 +85,35 @@ def _leaves(device: str, bounds: tuple[float, ...], tips: tuple[float, ...]) -> 
 
 
 def _seen(beam: Beam, point: ControlPoint, position: str, roi: Roi) -> list[Points]:
-    step = max(1, sum(len(contour.points_mm) for contour in roi.closed) // MOST_POINTS)
-    projected = [project(beam, point, position, contour.points_mm[::step]) for contour in roi.closed]
-    return [one for one in projected if len(one) > 2]
+    """The shadow of a region: what lies between neighbouring contours, each taken as convex."""
+    closed = roi.closed
+    if not closed:
+        return []
+    along = basis_of(max(closed, key=lambda contour: len(contour.points_mm))).along
+    closed.sort(key=lambda contour: float(contour.points_mm[0] @ along))
+    step = max(1, sum(len(contour.points_mm) for contour in closed) // MOST_POINTS)
+    projected = [project(beam, point, position, contour.points_mm[::step]) for contour in closed]
+    bodies = list(pairwise(projected)) or [(projected[0], projected[0])]
+    hulls = [hull(np.concatenate(body)) for body in bodies]
+    return [one for one in hulls if len(one) > 2]
+
+
+def hull(points: Points) -> Points:
+    """The corners (n, 2) of the convex hull, in order (Andrew's monotone chain)."""
+    ordered = np.unique(points, axis=0).tolist()
+    sides: list[list[list[float]]] = []
+    for way in (ordered, ordered[::-1]):
+        side: list[list[float]] = []
+        for at in way:
+            while len(side) > 1 and _turn(side[-2], side[-1], at) <= 0:
+                side.pop()
+            side.append(at)
+        sides.append(side[:-1])
+    return np.array(sides[0] + sides[1]).reshape(-1, 2)
+
+
+def _turn(first: list[float], second: list[float], third: list[float]) -> float:
+    return (second[0] - first[0]) * (third[1] - first[1]) - (second[1] - first[1]) * (third[0] - first[0])
 
 
 def project(beam: Beam, point: ControlPoint, position: str, points: Points) -> Points:

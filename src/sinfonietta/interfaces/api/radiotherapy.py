@@ -129,6 +129,7 @@ class DoseShape(S):
     maximum = serializers.FloatField()
     frame_of_reference = serializers.CharField(allow_blank=True)
     size = serializers.ListField(child=serializers.IntegerField(), help_text="Frames, rows, columns")
+    image = ImagePlaneShape(required=False)
     values = DoseValuesShape(required=False)
     isodoses = IsodoseShape(many=True, required=False)
 
@@ -209,13 +210,15 @@ def structure_set(found: StructureSet) -> Shape:
     }  # fmt: skip
 
 
+def _image(plane: Plane) -> Shape:
+    spacing_mm = [plane.row_spacing_mm, plane.column_spacing_mm]
+    return {"rows": plane.rows, "columns": plane.columns, "spacing_mm": spacing_mm}
+
+
 def outlines(plane: Plane, found: list[Outline]) -> Shape:
     """Contours over an image."""
     return {
-        "image": {
-            "rows": plane.rows, "columns": plane.columns,
-            "spacing_mm": [plane.row_spacing_mm, plane.column_spacing_mm],
-        },
+        "image": _image(plane),
         "outlines": [
             {"roi": one.roi, "kind": one.kind, "points": np.round(one.pixels, 2).ravel().tolist()} for one in found
         ],
@@ -235,6 +238,7 @@ def dose_slice(found: DoseSlice, levels: list[float]) -> Shape:
     rows, columns = found.values.shape
     hundredths = np.nan_to_num(np.round(found.values * 100), nan=-1).astype(int)
     return {
+        "image": _image(found.plane),
         "values": {
             "left": found.left, "top": found.top, "step": found.step, "rows": rows, "columns": columns,
             "hundredths": hundredths.ravel().tolist(),
