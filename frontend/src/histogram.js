@@ -2,7 +2,7 @@
 import { ask, draw, element, rgb } from './svg.js';
 
 const WAIT_MS = 700;
-const [LEFT, RIGHT, TOP, BOTTOM] = [58, 745, 12, 336];
+const [LEFT, TOP] = [58, 12];
 const FIGURES = [['minimum', 'Min'], ['mean', 'Mean'], ['maximum', 'Max'], ['d98', 'D98 %'], ['d95', 'D95 %'], ['d50', 'D50 %'], ['d2', 'D2 %']];
 
 export class Histogram {
@@ -66,12 +66,15 @@ export class Histogram {
 
   paintPlot() {
     this.plot.replaceChildren();
+    const [width, height] = window.innerWidth < 600 ? [440, 380] : [760, 380];
+    this.plot.setAttribute('viewBox', `0 0 ${width} ${height}`);
+    [this.right, this.bottom] = [width - 15, height - 44];
     this.widest = scale(Math.max(1e-6, ...this.result.rois.map(roi => roi.maximum ?? 0)));
     const largest = Math.max(1e-6, ...this.curves.map(roi => roi.volume[0]));
     this.tallest = this.percent ? { top: 100, step: 20 } : scale(largest);
-    this.axis(this.widest, at => [this.x(at), BOTTOM], false);
+    this.axis(this.widest, at => [this.x(at), this.bottom], false);
     this.axis(this.tallest, at => [LEFT, this.y(at)], true);
-    const unit = element('text', { class: 'axis-name', x: RIGHT, y: BOTTOM + 36, 'text-anchor': 'end' }, this.plot);
+    const unit = element('text', { class: 'axis-name', x: this.right, y: this.bottom + 36, 'text-anchor': 'end' }, this.plot);
     unit.textContent = `Dose in ${this.result.unit}`;
     const volume = element('text', { class: 'axis-name', x: -TOP, y: 13, 'text-anchor': 'end', transform: 'rotate(-90)' }, this.plot);
     volume.textContent = this.percent ? 'Volume in %' : 'Volume in cm³';
@@ -85,16 +88,16 @@ export class Histogram {
     this.cursor = element('path', { class: 'cursor', d: '' }, this.plot);
   }
 
-  x(dose) { return LEFT + (RIGHT - LEFT) * dose / this.widest.top; }
+  x(dose) { return LEFT + (this.right - LEFT) * dose / this.widest.top; }
 
-  y(volume) { return BOTTOM - (BOTTOM - TOP) * volume / this.tallest.top; }
+  y(volume) { return this.bottom - (this.bottom - TOP) * volume / this.tallest.top; }
 
   share(roi, volume) { return this.percent ? 100 * volume / roi.volume[0] : volume; }
 
   axis({ top, step }, place, upright) {
     for (let at = 0; at <= top * 1.0001; at += step) {
       const [x, y] = place(at);
-      element('path', { class: 'grid', d: upright ? `M${x} ${y}H${RIGHT}` : `M${x} ${y}V${TOP}` }, this.plot);
+      element('path', { class: 'grid', d: upright ? `M${x} ${y}H${this.right}` : `M${x} ${y}V${TOP}` }, this.plot);
       const label = element('text', upright ? { x: x - 7, y: y + 4, 'text-anchor': 'end' } : { x, y: y + 17, 'text-anchor': 'middle' }, this.plot);
       label.textContent = Number(at.toPrecision(6));
     }
@@ -102,9 +105,9 @@ export class Histogram {
 
   read(event) {
     const { x } = new DOMPoint(event.clientX, event.clientY).matrixTransform(this.plot.getScreenCTM().inverse());
-    const dose = (x - LEFT) / (RIGHT - LEFT) * this.widest.top;
+    const dose = (x - LEFT) / (this.right - LEFT) * this.widest.top;
     if (dose < 0 || dose > this.widest.top) { this.unread(); return; }
-    this.cursor.setAttribute('d', `M${x} ${TOP}V${BOTTOM}`);
+    this.cursor.setAttribute('d', `M${x} ${TOP}V${this.bottom}`);
     const said = this.curves.map(roi => [roi.name, this.share(roi, volumeAt(roi, dose))]).filter(([, volume]) => volume > .05);
     this.root.querySelector('[data-plot-readout]').textContent = `${dose.toFixed(1)} ${this.result.unit}: ${said.map(([name, volume]) => `${name} ${volume.toFixed(1)}`).join(', ') || 'nothing'}${said.length ? (this.percent ? ' %' : ' cm³') : ''}`;
   }

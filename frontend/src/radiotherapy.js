@@ -179,6 +179,7 @@ class Planned extends Stack {
     const repaint = () => { if (this.layer) this.paint(this.layer); };
     for (const name of ['wash', 'isodoses']) this.find(name).addEventListener('change', repaint);
     this.find('opacity').addEventListener('input', () => this.svg.querySelector('.wash')?.setAttribute('opacity', this.find('opacity').value));
+    this.find('opacity').value = this.config.opacity;
     const top = this.find('top');
     top.value = Number(this.top.toFixed(2));
     top.addEventListener('change', () => {

@@ -170,7 +170,7 @@ def is_target(interpreted: str) -> bool:
 
 def prescribed_gy(found: Planning) -> float | None:
     """What the plan of the dose prescribes; None where the dose is that of a part of it, or the plan says none."""
-    if found.plan is None or (found.dose and found.dose.summation not in WHOLE):
+    if found.plan is None or found.dose is None or found.dose.summation not in WHOLE:
         return None
     return rt_objects.treatment_plan(found.plan.row).prescribed_gy
 

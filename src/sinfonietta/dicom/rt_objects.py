@@ -5,11 +5,10 @@ The rows come from a query that knows whose they are (``planning``); here nobody
 
 from __future__ import annotations
 
-import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from sinfonietta.blobs import store
@@ -18,7 +17,7 @@ from sinfonietta.dicom import isolation
 from sinfonietta.dicom.kept import Kept
 from sinfonietta.dicom.keywords import Dataset
 from sinfonietta.dicom.models import DicomInstance
-from sinfonietta.dicom.packing import header_of
+from sinfonietta.dicom.packing import dataset_of, header_of
 from sinfonietta.dicom.parse import Header
 from sinfonietta.dicom.pixels import Pixels
 from sinfonietta.dicom.rt import dose, plan, structures
@@ -26,8 +25,8 @@ from sinfonietta.dicom.rt.dose import DoseGrid
 from sinfonietta.dicom.rt.geometry import Plane, Unplaced, plane_of
 from sinfonietta.dicom.rt.structures import StructureSet
 
-MOST_TEXT_BYTES = 96 << 20
-"""Of a dataset as JSON that is taken apart in this process."""
+MOST_TEXT_BYTES = 4 << 20
+"""Of a dataset as JSON that is taken apart in this process; larger structure sets are read by one that may die."""
 MOST_VOXELS, MOST_DECODED_FRAMES = 64 << 20, 2000
 DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
 TYPES = {(16, 0): "u2", (16, 1): "i2", (32, 0): "u4", (32, 1): "i4"}
@@ -39,17 +38,34 @@ _planes: Kept[list[Plane]] = Kept(8 << 20, lambda found: 800 * len(found))
 
 def dataset(row: DicomInstance) -> Dataset:
     """The DICOM JSON model of an instance with its ``header``. Raises Invalid where it is too large for a page."""
-    inflate = zlib.decompressobj()
-    text = inflate.decompress(bytes(row.header.dataset), MOST_TEXT_BYTES)
-    if not inflate.eof:
+    found = dataset_of(row.header.dataset, MOST_TEXT_BYTES)
+    if found is None:
         raise Invalid("The object is too large to be shown; download it to open it.")
-    found: Dataset = orjson.loads(text)
     return found
 
 
 def structure_set(row: DicomInstance) -> StructureSet:
-    """A structure set. Raises Invalid."""
-    return _structures.get(row.pk, lambda: structures.read(dataset(row)))
+    """A structure set, of a row with ``header`` and ``version.blob``. Raises Invalid, Unavailable."""
+    return _structures.get(row.pk, lambda: _read_structures(row))
+
+
+def _read_structures(row: DicomInstance) -> StructureSet:
+    found = dataset_of(row.header.dataset, MOST_TEXT_BYTES)
+    if found is not None:
+        return structures.read(found)
+    try:
+        return isolation.pool().structures(_path(row))
+    except isolation.Busy as error:
+        raise Unavailable(str(error)) from error
+    except isolation.IsolationError as error:
+        raise Invalid(str(error)) from error
+
+
+def _path(row: DicomInstance) -> Path:
+    path = store.default().path(row.version.blob)
+    if path is None:
+        raise Unavailable("Files cannot be read from this store.")
+    return path
 
 
 def treatment_plan(row: DicomInstance) -> plan.Plan:
@@ -113,9 +129,7 @@ def _native(row: DicomInstance, pixels: Pixels) -> bytes:
 
 
 def _decoded(row: DicomInstance, pixels: Pixels) -> bytes:
-    path = store.default().path(row.version.blob)
-    if path is None:
-        raise Unavailable("Pixels cannot be read from this store.")
+    path = _path(row)
     if pixels.number_of_frames > MOST_DECODED_FRAMES:
         raise Unplaced(f"A compressed dose of {pixels.number_of_frames:,} frames cannot be shown.")
     try:

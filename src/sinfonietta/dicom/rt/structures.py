@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -149,6 +151,45 @@ def read(dataset: Dataset) -> StructureSet:
     images = frozenset(_referenced(dataset, rois))
     series = tuple(dict.fromkeys(_series(dataset)))
     return StructureSet(label, frozenset(frames - {""}), rois, images, left_out, series)
+
+
+Packed = tuple[dict[str, Any], bytes]
+
+
+def packed(found: StructureSet) -> Packed:
+    """A structure set as a JSON object and the bytes of its points, to be sent to another process."""
+    contours = [contour for roi in found.rois for contour in roi.contours]
+    head = {
+        "label": found.label,
+        "frames_of_reference": sorted(found.frames_of_reference),
+        "images": sorted(found.images),
+        "left_out": found.left_out,
+        "series": found.series,
+        "rois": [
+            [roi.number, roi.name, roi.interpreted, roi.color, roi.frame_of_reference, len(roi.contours)]
+            for roi in found.rois
+        ],
+        "contours": [[contour.kind, contour.image, len(contour.points_mm)] for contour in contours],
+    }
+    return head, b"".join(np.ascontiguousarray(contour.points_mm, dtype="<f8").tobytes() for contour in contours)
+
+
+def unpacked(head: dict[str, Any], body: bytes) -> StructureSet:
+    """What ``packed`` made of a structure set, back again."""
+    points = np.frombuffer(body, "<f8").reshape(-1, 3)
+    ends = np.cumsum([count for _, _, count in head["contours"]])
+    contours = (
+        Contour(kind, points[end - count : end], image)
+        for (kind, image, count), end in zip(head["contours"], ends, strict=True)
+    )
+    rois = [
+        Roi(number, name, interpreted, (color[0], color[1], color[2]), list(islice(contours, count)), frame)
+        for number, name, interpreted, color, frame, count in head["rois"]
+    ]
+    return StructureSet(
+        head["label"], frozenset(head["frames_of_reference"]), rois, frozenset(head["images"]), head["left_out"],
+        tuple(head["series"]),
+    )  # fmt: skip
 
 
 def _contour(said: Dataset) -> Contour | None:

@@ -16,6 +16,12 @@ def figure(value: float | None) -> str:
 
 
 @register.filter
+def words(value: str) -> str:
+    """A coded string (CS) as words."""
+    return value.lower().replace("_", " ")
+
+
+@register.filter
 def at(names: Mapping[object, str], key: object) -> str:
     """What a mapping says of a key; empty for nothing."""
     return names.get(key, "")

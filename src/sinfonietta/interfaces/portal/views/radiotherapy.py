@@ -49,7 +49,7 @@ def _shown(actor: Actor, found: Planning) -> dict[str, Any]:
     structures = rt_objects.structure_set(found.structures.row) if found.structures else None
     grid = _grid(found)
     plan = rt_objects.treatment_plan(found.plan.row) if found.plan else None
-    prescribed = overlays.prescribed_gy(found)
+    prescribed = overlays.prescribed_gy(found) if grid and grid.unit == "Gy" else None
     if structures and structures.left_out:
         found.notes.append(f"{structures.left_out} of the contours make no sense and are left out.")
     alone = not found.slices and structures is not None
@@ -61,6 +61,7 @@ def _shown(actor: Actor, found: Planning) -> dict[str, Any]:
         "dose": str(found.dose.uid) if found.dose and grid else None,
         "plan": str(found.plan.uid) if found.plan else None,
         "opened": str(opened.uid), "spacing_mm": round(found.spacing_mm, 4) or None, "alone": alone,
+        "opacity": 0.9 if found.dose and found.slices and found.slices[0].uid == found.dose.uid else 0.4,
         "unit": grid.unit if grid else "", "highest": grid.highest if grid else 0,
         "levels": overlays.levels(grid.highest, prescribed) if grid else [],
         "prescribed": prescribed, "stops": drawing.STOPS, "pale": drawing.PALE,
