@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 from tests.support.server import Server, free_port
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, cpu_s
 
 REPEAT, DOWNLOADS = 5, 16
 REST_S = 8
@@ -95,7 +95,10 @@ def _tus(server: Server, token: str, parent: str, source: Path, size: int, name:
 
 
 def _download(server: Server, token: str, root: Path, size: int) -> list[Figure]:
-    """The same bytes of the same inode from both, in turns of changing order: load of the machine meets both alike."""
+    """The same bytes of the same inode from both, in turns of changing order.
+
+    The quickest of each counts: the one that other work on the machine disturbed least.
+    """
     headers = {"Authorization": f"Bearer {token}"}
     found = httpx.get(f"{server.url}/api/v1/nodes?path=/bench/file-0.bin", headers=headers).json()
     blob = server.data / "blobs" / found["sha256"][:2] / found["sha256"][2:4] / found["sha256"]
@@ -109,7 +112,7 @@ def _download(server: Server, token: str, root: Path, size: int) -> list[Figure]
     finally:
         nginx.terminate()
         nginx.wait()
-    ratio = statistics.median(theirs.wall) / statistics.median(ours.wall)
+    ratio = min(theirs.wall) / min(ours.wall)
     note = f"{ours.said(size)}; nginx {theirs.said(size)}"
     return [Figure("download / nginx' static file", ratio, "ratio", ">= 0.8", ratio >= 0.8, note)]
 
@@ -134,7 +137,7 @@ class Peer:
 
     def said(self, size: int) -> str:
         """Rate and CPU, for the table."""
-        rate = size / statistics.median(self.wall) / 1e6
+        rate = size / min(self.wall) / 1e6
         return f"{rate:.0f} MB/s, {sum(self.cpu) / len(self.cpu) * (1 << 30) / size:.2f} s CPU/GiB"
 
 
@@ -194,11 +197,7 @@ def _memory_mb(root: int) -> float:
 
 def _cpu_s(root: int) -> float:
     """CPU time that a process and all below it have used, in seconds (to 10 ms each)."""
-    ticks = 0
-    for process in _family(root):
-        fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return sum(cpu_s(process) for process in _family(root))
 
 
 def _family(root: int) -> list[int]:

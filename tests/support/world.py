@@ -14,9 +14,10 @@ from pydicom.data import get_testdata_file
 
 from sinfonietta.accounts import services as accounts
 from sinfonietta.accounts.actor import SYSTEM, Actor
-from sinfonietta.accounts.models import User
+from sinfonietta.accounts.models import Token, User
 from sinfonietta.audit import services as audit
 from sinfonietta.blobs import store
+from sinfonietta.common.time import now
 from sinfonietta.ingest import services as ingest
 from sinfonietta.ingest import uploads
 from sinfonietta.jobs import services as jobs
@@ -93,6 +94,7 @@ def build(make_actor: Callable[..., Actor]) -> World:
     ids["job"] = jobs.enqueue(actor=owner, kind="ingest.expire", payload={}).uid
     upload = uploads.begin(actor=owner, parent=folder.uid, filename="xanadu.bin", length=3)
     ids |= {"upload": upload.uid} | {f"{role}_id": actor.uid for role, actor in people.items() if actor.uid}
+    Token.objects.update(last_used=now())  # or each request, being undone, would note it again
     return World(people, tokens, ids, upload.staged)
 
 

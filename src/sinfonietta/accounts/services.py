@@ -224,12 +224,16 @@ def delete_group(*, actor: Actor, group: Group) -> None:
         Principal.objects.filter(pk=principal).delete()
 
 
-def add_member(*, actor: Actor, group: Group, user: User, is_manager: bool = False) -> Membership:
-    """Add a member, or change whether they manage the group. Raises Forbidden."""
+def add_member(*, actor: Actor, group: Group, user: User, is_manager: bool | None = None) -> Membership:
+    """Add a member, or change whether they manage the group; None leaves that as it is. Raises Forbidden."""
     _require_manager(actor, group)
+    said = {} if is_manager is None else {"is_manager": is_manager}
     with transaction.atomic():
-        membership, _ = Membership.objects.update_or_create(group=group, user=user, defaults={"is_manager": is_manager})
-        audit.record(actor=actor, action="group.member_added", target=group.uid, user=str(user.uid), manager=is_manager)
+        membership, _ = Membership.objects.update_or_create(group=group, user=user, defaults=said)
+        audit.record(
+            actor=actor, action="group.member_added", target=group.uid, user=str(user.uid),
+            manager=membership.is_manager,
+        )  # fmt: skip
     return membership
 
 

@@ -129,9 +129,11 @@ class LocalStore:
         with _disk():
             self._folders(target.parent)
             os.link(source, twin)  # whose bytes are durable since ``append``
-            # Replacing is safe: what is there under this hash has the same bytes, or is damaged and now mended.
-            os.rename(twin, target)
-            twin.unlink(missing_ok=True)  # still there if both names were one file already (POSIX rename)
+            try:
+                # Replacing is safe: what is there under this hash has the same bytes, or is damaged and now mended.
+                os.rename(twin, target)
+            finally:
+                twin.unlink(missing_ok=True)  # still there if both names were one file already (POSIX rename)
             _sync(target.parent)
         return key
 

@@ -6,9 +6,9 @@ import logging
 import logging.config
 import os
 import traceback
-from typing import Any
 
 import structlog
+from structlog.typing import ExcInfo
 
 from sinfonietta.config.options import Options
 
@@ -21,10 +21,10 @@ SHARED: list[structlog.types.Processor] = [
 ]
 
 
-def trace(info: Any) -> str:
+def trace(exc_info: ExcInfo) -> str:
     """A traceback of where and which: code has no secrets, but what an exception says may hold a patient or a name."""
     lines: list[str] = []
-    error: BaseException | None = info[1]
+    error: BaseException | None = exc_info[1]
     while error is not None:
         lines[:0] = [*traceback.format_tb(error.__traceback__), f"{type(error).__qualname__}{_reason(error)}\n"]
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

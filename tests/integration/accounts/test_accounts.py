@@ -245,15 +245,15 @@ def test_a_member_whose_account_is_closed_can_be_removed(alice: Actor, bob: Acto
     group = services.create_group(actor=alice, name="Readers", members=[account(bob)])
     services.set_active(actor=SYSTEM, user=account(bob), active=False)
     services.remove_member(actor=alice, group=group, user=queries.member(actor=alice, group=group, uid=bob.uid).user)
-    assert [one.user.name for one in queries.members(actor=alice, uid=group.uid)] == ["alice"]
+    assert [one.user.name for one in queries.members(actor=alice, uid=group.uid).items] == ["alice"]
     with pytest.raises(NotFound):
         queries.member(actor=alice, group=group, uid=mallory.uid)
 
 
 def test_a_group_is_seen_by_its_members_alone(alice: Actor, mallory: Actor, admin: Actor) -> None:
     group = services.create_group(actor=alice, name="Readers")
-    assert [one.name for one in queries.groups(actor=alice)] == ["Readers"]
-    assert queries.groups(actor=mallory) == []
+    assert [one.name for one in queries.groups(actor=alice).items] == ["Readers"]
+    assert queries.groups(actor=mallory).items == []
     assert queries.group(actor=admin, uid=group.uid) == group
     for look in (queries.group, queries.members):
         with pytest.raises(NotFound):

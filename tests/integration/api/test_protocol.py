@@ -207,6 +207,20 @@ def test_what_is_made_says_where_it_is(alices: Rest, bob: Actor) -> None:
     assert alices.get(member["Location"])["name"] == "bob"
 
 
+def test_people_are_listed_in_pages_too(alices: Rest, bob: Actor) -> None:
+    for name in "ABC":
+        group = alices.send("POST", "groups", {"name": name}, 201)
+    alices.send("POST", f"groups/{group['id']}/members", {"user": "bob"}, 201)
+    for path, names in (("groups", ["A", "B", "C"]), (f"groups/{group['id']}/members", ["alice", "bob"])):
+        found, url = [], f"/api/v1/{path}?limit=1"
+        while url:
+            page = alices.get(url)
+            found += [row["name"] for row in page["results"]]
+            url = page["next"] and page["next"].removeprefix("http://testserver")
+        assert found == names
+        assert alices.send("GET", f"{path}?cursor=WzFd", status=422)["errors"]
+
+
 def test_names_that_climb_elsewhere_do_not_climb_out_of_the_archive(alices: Rest, home: str, alice: Actor) -> None:
     names = {"..%5C..%5Cevil.txt": b"1", ".._.._evil.txt": b"2", "%F0%9F%AB%81%E2%80%AE.txt": b"3"}
     for name, body in names.items():

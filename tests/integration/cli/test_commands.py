@@ -114,6 +114,19 @@ def test_every_command_has_help_and_says_where_its_installation_is(run: Run) -> 
             assert run(name, "--help").exit_code == 0, name
 
 
+def test_check_names_the_part_that_cannot_work(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from sinfonietta.blobs import local, store
+
+    assert all(row["works"] for row in result(run("check", "--json")))  # type: ignore[attr-defined]
+    (tmp_path / "file").touch()  # a folder cannot be where a file is
+    monkeypatch.setattr(store, "default", lambda: local.LocalStore(tmp_path / "file"))
+    done = run("check")
+    assert (done.exit_code, [line.split()[1] for line in done.stdout.splitlines() if line.startswith("FAIL")]) == (
+        1,
+        ["bytes:"],
+    )
+
+
 @pytest.mark.parametrize("command", ["check", "list-users", "web"])
 def test_where_no_installation_is_the_way_to_one_is_said(command: str, tmp_path: Path) -> None:
     asked = [sys.executable, "-m", "sinfonietta", command, "--data", str(tmp_path / "none")]

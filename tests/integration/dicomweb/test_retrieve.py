@@ -251,10 +251,10 @@ def test_reads_are_in_the_audit_once_for_a_stretch_of_frames(alices: Web, alice:
         alices.get(f"{ONE}/frames/{number}")
     content(alices.get(ONE, "application/dicom"))
     audit.flush()
-    frames = Event.objects.filter(action="dicom.frames")
+    frames = Event.objects.filter(action="dicom.frames", target=box.uid)  # a test before may have left reads
     assert [(event.target, event.collection, event.actor) for event in frames] == [(box.uid, box.uid, alice.uid)]
     assert frames[0].detail == {"count": 3}
-    assert Event.objects.filter(action="dicom.retrieved").count() == 1
+    assert Event.objects.filter(action="dicom.retrieved", actor=alice.uid).count() == 1
 
 
 def test_metadata_is_compressed_for_who_takes_it(alices: Web, alice: Actor, box: Node) -> None:

@@ -247,6 +247,17 @@ def test_groups_are_for_who_manages_them(owner: Client, reader: Client, stranger
     assert owner.get(url).status_code == 404
 
 
+def test_who_manages_goes_on_managing_until_somebody_says_otherwise(
+    owner: Client, reader: Client, stranger: Client
+) -> None:
+    url = owner.post("/groups", {"name": "Physicists"})["Location"]
+    owner.post(url, {"user": "bob", "is_manager": "yes"})
+    owner.post(url, {"user": "bob"})
+    assert reader.post(url, {"user": "mallory"}).status_code == 302
+    owner.post(url, {"user": "bob", "is_manager": "no"})
+    assert reader.post(url, {"user": "mallory"}).status_code == 403
+
+
 def test_accounts_are_for_administrators(runner: Client, owner: Client, alice: Actor) -> None:
     new = {"name": "carol", "full_name": "Carol", "email": "c@example.org", "password": "a-long-password-9"}
     assert owner.get("/users").status_code == owner.post("/users", new).status_code == 403

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -68,14 +67,14 @@ def test_unknown_variables_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert options.load().web_threads == 16
 
 
-def trace_of(cause: Exception, error: Exception) -> str:
+def trace_of(cause: Exception, error: ValueError) -> str:
     try:
         try:
             raise cause
-        except Exception as caught:
+        except (KeyError, OSError) as caught:
             raise error from caught
-    except Exception:
-        return logs.trace(sys.exc_info())
+    except ValueError as caught:
+        return logs.trace((type(caught), caught, caught.__traceback__))
 
 
 def test_a_trace_says_where_and_which_and_nothing_of_patients() -> None:

@@ -136,7 +136,9 @@ class NewGroup(Strict):
 
 class NewMember(Strict):
     user = serializers.CharField(max_length=150, help_text="Id or name")
-    is_manager = serializers.BooleanField(default=False)
+    is_manager = serializers.BooleanField(
+        default=None, allow_null=True, help_text="Left out: a new one is no manager, of a known one it stays as it is"
+    )
 
 
 # Answers

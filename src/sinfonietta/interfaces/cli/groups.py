@@ -62,13 +62,13 @@ def list_groups(json_: bool) -> None:
     site.start_django()
     from sinfonietta.accounts import queries
 
-    site.say_table([_row(group) for group in queries.groups(actor=site.keeper())], json_=json_)
+    site.say_table([_row(group) for group in queries.groups(actor=site.keeper()).items], json_=json_)
 
 
 def _row(group: Any) -> dict[str, Any]:
     from sinfonietta.accounts import queries
 
-    members = queries.members(actor=site.keeper(), uid=group.uid)
+    members = queries.members(actor=site.keeper(), uid=group.uid).items
     return {
         "id": group.uid,
         "name": group.name,

@@ -16,10 +16,11 @@ from sinfonietta.dicom.models import DicomInstance
 from sinfonietta.dicom.packing import dataset_blocks
 from sinfonietta.interfaces.dicomweb import media
 from sinfonietta.interfaces.dicomweb.doors import Call, absolute, door
-from sinfonietta.interfaces.dicomweb.media import syntax_of, takes_gzip
+from sinfonietta.interfaces.dicomweb.media import syntax_of
 from sinfonietta.interfaces.dicomweb.parts import Part, multipart, plain
 from sinfonietta.interfaces.dicomweb.pixels import bulk_of, frames_of
 from sinfonietta.interfaces.http.content import serve_blob
+from sinfonietta.interfaces.http.encodings import takes_gzip
 from sinfonietta.library.models import Node
 
 TAGS = {"study": "0020000D", "series": "0020000E", "instance": "00080018"}

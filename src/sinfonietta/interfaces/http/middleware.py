@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import structlog
 from django.db import Error
@@ -63,6 +63,9 @@ class Doorkeeper:
         response = self.get_response(request)
         if response.status_code in (204, 304):
             del response["Content-Type"]  # nothing has no type, and a cache would believe it (RFC 9111 3.2)
+        # What says nothing of caches is a person's: "Back" shows it to nobody after they signed out, nor shows it a
+        # part of a page that was fetched from the page's address.
+        response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
     def process_view(
@@ -79,8 +82,8 @@ class Doorkeeper:
             is_page = wants_page(request) or "HX-Request" in request.headers
             return _to_sign_in(request) if is_page else problem_response(problem, request)
         except (Problem, Error) as error:
-            if problem := problem_of(error):
-                return problem_response(problem, request)
+            if found := problem_of(error):
+                return problem_response(found, request)
             raise
         return None
 
@@ -91,9 +94,8 @@ class Doorkeeper:
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    where = resolve_url("portal:sign-in") + "?" + urlencode({"next": request.get_full_path()})
-    if "HX-Request" in request.headers:
-        response = HttpResponse(status=401)
-        response["HX-Redirect"] = resolve_url("portal:sign-in")
-        return response
+    page = urlsplit(request.headers.get("HX-Current-URL", request.get_full_path()))
+    where = resolve_url("portal:sign-in") + "?" + urlencode({"next": page._replace(scheme="", netloc="").geturl()})
+    if "HX-Request" in request.headers:  # a part of a page: the whole page goes to sign in, and comes back
+        return HttpResponse(status=401, headers={"HX-Redirect": where})
     return HttpResponseRedirect(where)

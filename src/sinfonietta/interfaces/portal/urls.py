@@ -47,6 +47,7 @@ urlpatterns = [
     path("groups/<uuid:uid>", people.group, name="group"),
     path("groups/<uuid:uid>/delete", people.delete_group, name="delete-group"),
     path("groups/<uuid:uid>/members/<uuid:user>/remove", people.remove_member, name="remove-member"),
+    path("people", people.find, name="people"),
     path("users", people.users, name="users"),
     path("users/<uuid:uid>", people.user, name="user"),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db.models import Case, F, Q, QuerySet, When
 from django.db.models.expressions import Combinable
@@ -81,7 +81,10 @@ def _value(field: str, said: object) -> str | int | datetime:
     moment = datetime.fromisoformat(said)
     if moment.tzinfo is None:
         raise ValueError
-    return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError from error
 
 
 def _text(value: str | int | datetime) -> str | int:

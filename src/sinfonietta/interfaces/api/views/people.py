@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from sinfonietta.accounts import queries, services
 from sinfonietta.interfaces.api import serializers as s
 from sinfonietta.interfaces.api import shapes
-from sinfonietta.interfaces.api.base import HouseView
+from sinfonietta.interfaces.api.base import HouseView, listing
 from sinfonietta.library.queries import home
 
 
@@ -66,10 +66,11 @@ class TokenView(HouseView):
 
 
 class GroupsView(HouseView):
-    @extend_schema(responses=s.page_of(s.GroupShape))
+    @extend_schema(parameters=[s.Paging], responses=s.page_of(s.GroupShape))
     def get(self, request: Request) -> Response:
         """The groups that the caller belongs to; an administrator sees all."""
-        return Response({"results": [shapes.group(one) for one in queries.groups(actor=self.actor)], "next": None})
+        page = queries.groups(actor=self.actor, **self.asked(s.Paging))
+        return listing(request, page, [shapes.group(one) for one in page.items])
 
     @extend_schema(request=s.NewGroup, responses={201: s.GroupShape})
     def post(self, request: Request) -> Response:
@@ -96,11 +97,11 @@ class GroupView(HouseView):
 
 
 class MembersView(HouseView):
-    @extend_schema(responses=s.page_of(s.MemberShape))
+    @extend_schema(parameters=[s.Paging], responses=s.page_of(s.MemberShape))
     def get(self, request: Request, uid: UUID) -> Response:
         """Who belongs to a group."""
-        members = queries.members(actor=self.actor, uid=uid)
-        return Response({"results": [shapes.member(one) for one in members], "next": None})
+        page = queries.members(actor=self.actor, uid=uid, **self.asked(s.Paging))
+        return listing(request, page, [shapes.member(one) for one in page.items])
 
     @extend_schema(request=s.NewMember, responses={201: s.MemberShape})
     def post(self, request: Request, uid: UUID) -> Response:
