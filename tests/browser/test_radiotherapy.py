@@ -69,7 +69,8 @@ def drawn_at(page: Page, selector: str) -> tuple[float, float, float, float]:
     """Left, top, width and height of a line on the stage, in CSS pixels, without its thickness."""
     left, top, width, height = page.locator(selector).evaluate(
         """line => {
-          const [box, at, stage] = [line.getBBox(), line.getScreenCTM(), line.closest('.stage').getBoundingClientRect()];
+          const [box, at] = [line.getBBox(), line.getScreenCTM()];
+          const stage = line.closest(".stage").getBoundingClientRect();
           const corner = [box.x * at.a + at.e - stage.x, box.y * at.d + at.f - stage.y];
           return [...corner, box.width * at.a, box.height * at.d];
         }"""

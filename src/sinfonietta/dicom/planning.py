@@ -304,7 +304,7 @@ def _stack(actor: Actor, root: Node | None, series_uid: str) -> list[Placed]:
         rows = queries.files(actor=actor, root=root, keys={tag("SeriesInstanceUID"): series_uid})[:MOST_SLICES]
     except Problem:
         return []
-    unknown = [row.pk for row in rows if not rt_objects.known_planes(row.pk)]
+    unknown = [row.pk for row in rows if not rt_objects.has_planes(row)]
     headers: dict[int, DicomHeader] = {}
     for at in range(0, len(unknown), CHUNK):
         headers |= DicomHeader.objects.only("dataset").in_bulk(unknown[at : at + CHUNK])

@@ -1,4 +1,4 @@
-"""RT objects and image planes as they are asked for again and again: read once for each version, kept within bounds.
+"""RT objects and image planes as they are asked for again and again: read once for each content, kept within bounds.
 
 The rows come from a query that knows whose they are (``planning``); here nobody is asked.
 """
@@ -46,7 +46,7 @@ def dataset(row: DicomInstance) -> Dataset:
 
 def structure_set(row: DicomInstance) -> StructureSet:
     """A structure set, of a row with ``header`` and ``version.blob``. Raises Invalid, Unavailable."""
-    return _structures.get(row.pk, lambda: _read_structures(row))
+    return _structures.get(row.version.blob.sha256, lambda: _read_structures(row))
 
 
 def _read_structures(row: DicomInstance) -> StructureSet:
@@ -75,7 +75,9 @@ def treatment_plan(row: DicomInstance) -> plan.Plan:
 
 def dose_grid(row: DicomInstance) -> DoseGrid:
     """A dose with its values, of a row with ``header`` and ``version.blob``. Raises Unplaced, Invalid, Unavailable."""
-    return _grids.get(row.pk, lambda: dose.read(dataset(row), _stored(row, header_of(bytes(row.header.places)))))
+    return _grids.get(
+        row.version.blob.sha256, lambda: dose.read(dataset(row), _stored(row, header_of(bytes(row.header.places))))
+    )
 
 
 def plane(row: DicomInstance, frame: int) -> Plane:
@@ -89,13 +91,16 @@ def plane(row: DicomInstance, frame: int) -> Plane:
 
 
 def planes(row: DicomInstance) -> list[Plane]:
-    """Where the frames of an image with its ``header`` lie; empty where it does not say. Raises Invalid."""
-    return _planes.get(row.pk, lambda: _read_planes(row))
+    """Where the frames of an image with ``header`` and ``version.blob`` lie; empty where it does not say.
+
+    Raises Invalid.
+    """
+    return _planes.get(row.version.blob.sha256, lambda: _read_planes(row))
 
 
-def known_planes(row_id: int) -> bool:
+def has_planes(row: DicomInstance) -> bool:
     """Whether ``planes`` would answer without the row's header."""
-    return row_id in _planes
+    return row.version.blob.sha256 in _planes
 
 
 def _read_planes(row: DicomInstance) -> list[Plane]:

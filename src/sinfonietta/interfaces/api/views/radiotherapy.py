@@ -21,6 +21,7 @@ from sinfonietta.interfaces.api import radiotherapy as r
 from sinfonietta.interfaces.api import serializers as s
 from sinfonietta.interfaces.api import shapes
 from sinfonietta.interfaces.api.base import HouseView
+from sinfonietta.interfaces.api.views.files import AnyAnswer
 from sinfonietta.library.models import Node
 
 PLACES = [Node.Kind.COLLECTION, Node.Kind.FOLDER, Node.Kind.FILESET]
@@ -81,6 +82,8 @@ class DoseView(RtView):
 
 
 class DosePictureView(RtView):
+    content_negotiation_class = AnyAnswer
+
     @extend_schema(parameters=[r.Wash], responses={(200, "image/png"): OpenApiTypes.BINARY})
     def get(self, request: Request, uid: UUID) -> HttpResponse:
         """The colour wash over the part of an image that ``values`` of the dose names; clear where there is none."""
@@ -119,6 +122,8 @@ class HistogramView(RtView):
 
 
 class HistogramCsvView(HistogramView):
+    content_negotiation_class = AnyAnswer
+
     @extend_schema(
         parameters=[r.Partner], responses={(200, "text/csv"): OpenApiTypes.STR, (202, "application/json"): s.JobShape}
     )
