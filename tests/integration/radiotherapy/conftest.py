@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,8 +48,7 @@ def phantom_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth
 @pytest.fixture
 def planned(alice: Actor, bob: Actor, phantom_files: tuple[Path, Truth]) -> Phantom:
     """Alice's; Bob reads all of it."""
-    from tests.support.studies import put
-
+    from sinfonietta.ingest.services import Item, put_many, receive, staging
     from sinfonietta.library import services
     from sinfonietta.library.models import Level
 
@@ -57,9 +57,15 @@ def planned(alice: Actor, bob: Actor, phantom_files: tuple[Path, Truth]) -> Phan
     services.set_grants(actor=alice, uid=collection.uid, inherit=False, grants=[("user", bob.name, Level.READ)])
     images = services.create_folder(actor=alice, parent=collection.uid, name="CT")
     rt = services.create_folder(actor=alice, parent=collection.uid, name="RT")
-    ct = [put(alice, images.uid, path.read_bytes(), path.name).node for path in sorted((folder / "CT").iterdir())]
-    one = {
-        name: put(alice, rt.uid, (folder / "RT" / f"{name}.dcm").read_bytes(), f"{name}.dcm").node
-        for name in ("structures", "plan", "dose")
-    }
-    return Phantom(truth, collection, images, rt, ct, **one)
+    names = ("structures", "plan", "dose")
+    paths = [*sorted((folder / "CT").iterdir()), *(folder / "RT" / f"{name}.dcm" for name in names)]
+    with ExitStack() as stack:
+        items = []
+        for path in paths:
+            staged = stack.enter_context(staging())
+            with path.open("rb") as stream:
+                parent = images if path.parent.name == "CT" else rt
+                items.append(Item(staged, *receive(staged, stream, None), parent.uid, path.name))
+        filed = put_many(actor=alice, items=items)
+    nodes = [one.node for one in filed]  # type: ignore[union-attr]
+    return Phantom(truth, collection, images, rt, nodes[:-3], **dict(zip(names, nodes[-3:], strict=True)))
