@@ -156,7 +156,10 @@ def _member(row: DicomInstance) -> Member:
     kind = KINDS[row.sop_class]
     if kind == STRUCTURES:  # large, and it names images only
         return Member(row, kind)
-    found = rt_objects.dataset(row)
+    try:
+        found = rt_objects.dataset(row)
+    except Invalid:  # too large to be taken apart here: it is there, and refers to nothing
+        return Member(row, kind)
     names = {of: [text(one, "ReferencedSOPInstanceUID") for one in items(found, key)] for of, key in REFERENCES.items()}
     return Member(row, kind, names, text(found, "FrameOfReferenceUID"), text(found, "DoseSummationType"))
 
@@ -167,14 +170,18 @@ def _family(actor: Actor, root: Node | None, opened: Member) -> list[Member]:
         queries.visible(actor, root, "series__"), series__isnull=False, sop_class__in=list(KINDS),
         study_uid=opened.row.study_uid,
     )  # fmt: skip
-    ids = rows.order_by("-version_id").values_list("version_id", "sop_uid")[:MOST_OBJECTS]
-    last: dict[str, int] = {}
-    for version, sop_uid in ids:
-        last.setdefault(sop_uid, version)
-    last[opened.row.sop_uid] = opened.row.pk
-    related = DicomInstance.objects.select_related("header", "version__blob", "node", "series").in_bulk(last.values())
-    ordered = sorted(related.values(), key=lambda row: (KINDS[row.sop_class], row.node.name, row.pk))
-    return [opened if row.pk == opened.row.pk else _member(row) for row in ordered]
+    newest = rows.order_by("-version_id").values_list("sop_uid", "version_id", "sop_class")[:MOST_OBJECTS]
+    last: dict[str, tuple[int, str]] = {}
+    for sop_uid, version, sop_class in newest:
+        last.setdefault(sop_uid, (version, sop_class))
+    last.pop(opened.row.sop_uid, None)
+    whole = DicomInstance.objects.select_related("header", "version__blob", "node", "series").defer("json")
+    found = [opened]
+    # Structure sets are large; of those that are not chosen nothing is looked at.
+    for rows_of, are_structures in ((whole, False), (whole.defer("json", "header__dataset"), True)):
+        wanted = [version for version, of in last.values() if (KINDS[of] == STRUCTURES) == are_structures]
+        found += [_member(row) for row in rows_of.in_bulk(wanted).values()]
+    return sorted(found, key=lambda one: (one.kind, one.row.node.name, one.row.pk))
 
 
 def _named(

@@ -176,6 +176,27 @@ def test_a_large_structure_set_is_read_elsewhere_and_is_the_same(
         assert (one.kind, one.image, one.points_mm.tolist()) == (other.kind, other.image, other.points_mm.tolist())
 
 
+def test_a_plan_that_is_too_large_takes_nothing_else_with_it(
+    alice: Actor, planned: Phantom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = rt_objects.dataset
+
+    def dataset(row: Any) -> Any:
+        if row.node_id == planned.plan.id:
+            monkeypatch.setattr(rt_objects, "MOST_TEXT_BYTES", 100)
+        try:
+            return whole(row)
+        finally:
+            monkeypatch.setattr(rt_objects, "MOST_TEXT_BYTES", 4 << 20)
+
+    monkeypatch.setattr(rt_objects, "dataset", dataset)
+    status, said = page(alice, planned.dose)
+    assert status == 200
+    assert "too large to be shown" in said
+    assert 'id="rt-images"' in said
+    assert 'id="rt-plan"' not in said
+
+
 def test_several_doses_are_to_be_chosen_from(alice: Actor, planned: Phantom, phantom_files: tuple[Path, Truth]) -> None:
     def of_a_beam(dataset: pydicom.Dataset) -> None:
         dataset.DoseSummationType = "BEAM"

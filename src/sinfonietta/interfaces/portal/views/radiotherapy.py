@@ -14,6 +14,7 @@ from sinfonietta.dicom.planning import DOSE, IMAGE, PLAN, RECORD, STRUCTURES, Pl
 from sinfonietta.dicom.rt import drawing, record
 from sinfonietta.dicom.rt.dose import DoseGrid
 from sinfonietta.dicom.rt.geometry import Unplaced
+from sinfonietta.dicom.rt.plan import Plan
 from sinfonietta.interfaces.portal.views import parts
 from sinfonietta.library import queries as library
 from sinfonietta.library.models import Node
@@ -48,7 +49,7 @@ def _shown(actor: Actor, found: Planning) -> dict[str, Any]:
     opened = found.opened
     structures = rt_objects.structure_set(found.structures.row) if found.structures else None
     grid = _grid(found)
-    plan = rt_objects.treatment_plan(found.plan.row) if found.plan else None
+    plan = _plan(found)
     prescribed = overlays.prescribed_gy(found) if grid and grid.unit == "Gy" else None
     if structures and structures.left_out:
         found.notes.append(f"{structures.left_out} of the contours make no sense and are left out.")
@@ -94,6 +95,15 @@ def _grid(found: Planning) -> DoseGrid | None:
         return rt_objects.dose_grid(found.dose.row)
     except (Unplaced, Problem) as problem:
         found.notes.append(str(problem))
+        return None
+
+
+def _plan(found: Planning) -> Plan | None:
+    try:
+        return rt_objects.treatment_plan(found.plan.row) if found.plan else None
+    except Problem as problem:
+        found.notes.append(f"The plan “{found.plan.title if found.plan else ''}”: {problem}")
+        found.plan = None
         return None
 
 
