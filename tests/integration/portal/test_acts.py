@@ -342,3 +342,29 @@ def test_a_place_keeps_metadata_as_a_file_does(place: Place, owner: Client, read
     seen = reader.get(url).content.decode()
     assert ("scanner" in seen, "Save the description" in seen) == (True, False)
     assert "Save the description" in owner.get(url).content.decode()
+
+
+def test_names_are_suggested_where_somebody_is_named(reader: Client, alice: Actor) -> None:
+    assert '<option value="alice">' in reader.get("/people?user=ali").content.decode()
+    assert "option" not in reader.get("/people?add=").content.decode() + reader.get("/people").content.decode()
+
+
+def test_studies_are_found_between_two_dates(place: Place, owner: Client) -> None:
+    seen = {}
+    for asked in (
+        "date=2004-01-19",
+        "until=2004-01-19",
+        "date=2004-01-20",
+        "until=2004-01-18",
+        "date=2004-01-01&until=2004-12-31",
+    ):
+        seen[asked] = "CompressedSamples" in owner.get(f"/studies?{asked}").content.decode()
+    assert list(seen.values()) == [True, True, False, False, True]
+
+
+def test_who_must_sign_in_again_comes_back_to_the_page_and_not_to_its_part(place: Place, owner: Client) -> None:
+    page = f"http://testserver/nodes/{place.folder.uid}?name=x"
+    answer = Client().get("/jobs", headers=HTMX | {"HX-Current-URL": page})
+    assert answer.status_code == 401
+    assert answer["HX-Redirect"] == f"/sign-in?next=%2Fnodes%2F{place.folder.uid}%3Fname%3Dx"
+    assert owner.get("/jobs")["Cache-Control"] == "private, no-store"

@@ -17,7 +17,6 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from sinfonietta.audit.services import record_read
 from sinfonietta.common.errors import Invalid, Problem
 from sinfonietta.ingest import services as ingest
 from sinfonietta.interfaces.api import serializers as s
@@ -132,7 +131,7 @@ class ContentView(HouseView):
     def get(self, request: Request, uid: UUID) -> HttpResponseBase:
         """The bytes of a version: ranges and conditions of RFC 9110, the ETag is the SHA-256."""
         version = queries.version(actor=self.actor, uid=uid, number=self.asked(s.OneVersion).get("version"))
-        record_read(actor=self.actor, action="file.read", target=uid, version=version.number)
+        queries.note_read(actor=self.actor, action="file.read", node=version.node, version=version.number)
         return serve_blob(
             request._request,
             version.blob,

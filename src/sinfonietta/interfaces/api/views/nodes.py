@@ -14,7 +14,6 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from sinfonietta.audit.services import record_read
 from sinfonietta.interfaces.api import serializers as s
 from sinfonietta.interfaces.api import shapes
 from sinfonietta.interfaces.api.base import HouseView, listing
@@ -142,7 +141,7 @@ class ArchiveView(HouseView):
     def get(self, request: Request, uid: UUID) -> HttpResponseBase:
         """A zip, streamed, of everything below that the caller may read."""
         entry = queries.node(actor=self.actor, uid=uid)
-        record_read(actor=self.actor, action="node.archived", target=uid)
+        queries.note_read(actor=self.actor, action="node.archived", node=entry)
         return zip_response(queries.manifest(actor=self.actor, uid=uid), entry.name)
 
     def head(self, request: Request, uid: UUID) -> HttpResponseBase:

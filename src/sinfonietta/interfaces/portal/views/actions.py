@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from sinfonietta.accounts.actor import Actor
-from sinfonietta.audit.services import record_read
 from sinfonietta.common.errors import Invalid, Problem
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
@@ -140,7 +139,7 @@ def download(request: HttpRequest) -> HttpResponseBase:
     if not chosen:
         raise Invalid("None of that is there any more.")
     for entry in chosen:
-        record_read(actor=actor, action="node.archived", target=entry.uid)
+        queries.note_read(actor=actor, action="node.archived", node=entry)
     name = chosen[0].name if len(chosen) == 1 else "sinfonietta"
     return zip_response(_rows(actor, chosen), name)
 

@@ -12,7 +12,6 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from sinfonietta.accounts.actor import Actor
-from sinfonietta.audit.services import record_read
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import Invalid, NotFound, Unavailable
 from sinfonietta.dicom import isolation, planning, queries
@@ -110,7 +109,7 @@ def image(request: HttpRequest, uid: UUID) -> HttpResponse:
     etag = f'"{version.blob.sha256[:32]}-{request.META.get("QUERY_STRING", "")[:100]}"'
     if request.headers.get("If-None-Match") == etag:
         return HttpResponse(status=304, headers={"ETag": etag})
-    record_read(actor=actor, action="image.shown", target=uid)
+    library.note_read(actor=actor, action="image.shown", node=version.node)
     path = store.default().path(version.blob)
     assert path is not None
     try:
@@ -183,7 +182,8 @@ def study(request: HttpRequest, study_uid: str) -> HttpResponse:
     actor = actor_of(request)
     root, scope = _scope(actor, request)
     found = queries.study(actor=actor, uid=study_uid, root=root)
-    record_read(actor=actor, action="study.shown", target=None)
+    for container in queries.containers(actor=actor, root=root, keys={"0020000D": study_uid}):
+        library.note_read(actor=actor, action="study.shown", node=container)
     pictures = queries.middles(actor=actor, root=root, study=study_uid)
     series = [
         {
