@@ -3,6 +3,7 @@ import 'bootstrap';
 import htmx from 'htmx.org';
 import './dialogs.js';
 import './pages.js';
+import './radiotherapy.js';
 import './selection.js';
 import './sharing.js';
 import './stack.js';

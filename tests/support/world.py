@@ -55,7 +55,12 @@ class World:
 
 def ct() -> bytes:
     """A small CT instance."""
-    with open(str(get_testdata_file("CT_small.dcm", download=False)), "rb") as stream:
+    return sample("CT_small.dcm")
+
+
+def sample(name: str) -> bytes:
+    """A file that pydicom ships for its tests."""
+    with open(str(get_testdata_file(name, download=False)), "rb") as stream:
         return stream.read()
 
 
@@ -81,6 +86,7 @@ def build(make_actor: Callable[..., Actor]) -> World:
 
     ids = {"collection": study.uid, "folder": folder.uid, "fileset": fileset.uid, "file": put("xanadu.dcm", ct())}
     ids |= {"text": put("xanadu.txt", b"text"), "gone": put("gone.txt", b"gone"), "picture": put("p.png", PNG)}
+    ids |= {kind: put(f"{kind}.dcm", sample(f"rt{kind}.dcm")) for kind in ("struct", "plan", "dose")}
     services.trash(actor=owner, uid=ids["gone"])
     ids["group"] = accounts.create_group(actor=owner, name="Xanadu group").uid
     user = User.objects.get(pk=owner.user_id)

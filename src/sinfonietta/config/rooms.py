@@ -25,6 +25,8 @@ JOB_KINDS = {
     "library.copy": "sinfonietta.library.tasks.copy",
     "accounts.forget": "sinfonietta.accounts.tasks.forget",
     "jobs.forget": "sinfonietta.jobs.tasks.forget",
+    "dicom.histograms": "sinfonietta.dicom.tasks.compute_histograms",
+    "dicom.forget": "sinfonietta.dicom.tasks.forget_histograms",
     "jobs.statistics": "sinfonietta.jobs.tasks.statistics",
 }
 """Name of a kind of job -> its handler (``jobs.runner.Handler``)."""
@@ -36,6 +38,7 @@ SCHEDULES = {
     "empty trash": ("library.purge", 3600),
     "forget attempts": ("accounts.forget", 3600),
     "forget old jobs": ("jobs.forget", 86400),
+    "forget histograms": ("dicom.forget", 86400),
     "renew statistics": ("jobs.statistics", 3600),
 }
 """Name -> (kind, period in seconds)."""

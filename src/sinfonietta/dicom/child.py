@@ -49,6 +49,12 @@ def _tags(path: str, limits: dict[str, int]) -> Answer:
     return {"rows": [asdict(row) for row in rows(header.json)], "presets": presets(header)}, b""
 
 
+def _structures(path: str, limits: dict[str, int]) -> Answer:
+    from sinfonietta.dicom.rt import structures  # noqa: PLC0415
+
+    return structures.packed(structures.read(_image(path, limits).json))
+
+
 def _render(path: str, limits: dict[str, int], frame: int, options: dict[str, Any]) -> Answer:
     from sinfonietta.dicom.render import render  # noqa: PLC0415 - only who draws pays for numpy
 
@@ -106,6 +112,7 @@ def _header(path: str, stamp: tuple[int, ...], **limits: int) -> Header | None:
 OPERATIONS: dict[str, Callable[..., Answer]] = {
     "parse": _parse,
     "tags": _tags,
+    "structures": _structures,
     "render": _render,
     "decode": _decode,
     "bulk": _bulk,

@@ -18,7 +18,7 @@ import weakref
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sinfonietta.dicom import wire
 from sinfonietta.dicom.elements import Limits
@@ -26,6 +26,9 @@ from sinfonietta.dicom.options import RenderOptions
 from sinfonietta.dicom.packing import from_described
 from sinfonietta.dicom.parse import Header
 from sinfonietta.dicom.tags import TagRow
+
+if TYPE_CHECKING:
+    from sinfonietta.dicom.rt.structures import StructureSet
 
 DRAWING = frozenset({"render", "decode"})
 # A child that has been idle for nearly as long as it may be could end just when it is asked.
@@ -181,6 +184,12 @@ class Sandbox:
         head, _ = self._call("tags", path)
         windows = {name: (center, width) for name, (center, width) in head["presets"].items()}
         return [TagRow(**row) for row in head["rows"]], windows
+
+    def structures(self, path: Path) -> StructureSet:
+        """``rt.structures.read`` of a file. Raises Undrawable (no DICOM), and as ``parse``."""
+        from sinfonietta.dicom.rt.structures import unpacked  # noqa: PLC0415 - numpy is for who looks at structures
+
+        return unpacked(*self._call("structures", path))
 
     def render(self, path: Path, frame: int = 0, options: RenderOptions | None = None) -> bytes:
         """As ``render.render``: a PNG or JPEG. Raises Undrawable, Crashed, TimedOut, TooBig, Unreadable."""

@@ -98,3 +98,13 @@ class DicomHeader(models.Model):
     instance = models.OneToOneField(DicomInstance, primary_key=True, on_delete=models.CASCADE, related_name="header")
     dataset = models.BinaryField(help_text="The DICOM JSON model, zlib")
     places = models.BinaryField(help_text="Where pixels and bulk data lie, and the rest of the header; zlib")
+
+
+class DoseHistogram(models.Model):
+    """Histograms of a structure set in a dose, kept by what they were computed of; for who may read both."""
+
+    key = models.CharField(
+        max_length=64, primary_key=True, help_text="SHA-256 over the revision and both blobs' hashes"
+    )
+    created = models.DateTimeField(db_index=True)
+    result = models.BinaryField(help_text="JSON, zlib")

@@ -123,7 +123,8 @@ def preview_links(entry: Entry, kinds: Iterable[str]) -> dict[str, str]:
     content, pages = f"/api/v1/files/{entry.uid}/content", f"/files/{entry.uid}"
     if entry.media_type != DICOM:
         return dict.fromkeys(kinds, content)
-    return {kind: f"{pages}/{'image.png' if kind == 'image' else kind}" for kind in kinds}
+    of_pages = {"image": f"{pages}/image.png", "tags": f"{pages}/tags"}
+    return {kind: of_pages.get(kind, f"/api/v1/files/{entry.uid}/{kind}") for kind in kinds}
 
 
 def changes(request: Request, found: Changes) -> Shape:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
-from sinfonietta.interfaces.api.views import collections, files, nodes, people, previews, work
+from sinfonietta.interfaces.api.views import collections, files, nodes, people, previews, radiotherapy, work
 from sinfonietta.interfaces.http.access import signed_in
 
 app_name = "api"
@@ -36,6 +36,14 @@ urlpatterns = [
     path("files/<uuid:uid>/versions", files.VersionsView.as_view()),
     path("files/<uuid:uid>/versions/<int:number>/restore", files.RestoreVersionView.as_view()),
     path("files/<uuid:uid>/preview", previews.PreviewView.as_view()),
+    path("files/<uuid:uid>/radiotherapy", radiotherapy.BelongingView.as_view()),
+    path("files/<uuid:uid>/contours", radiotherapy.ContoursView.as_view()),
+    path("files/<uuid:uid>/dose", radiotherapy.DoseView.as_view()),
+    path("files/<uuid:uid>/dose.png", radiotherapy.DosePictureView.as_view()),
+    path("files/<uuid:uid>/histogram", radiotherapy.HistogramView.as_view()),
+    path("files/<uuid:uid>/histogram.csv", radiotherapy.HistogramCsvView.as_view()),
+    path("files/<uuid:uid>/plan", radiotherapy.PlanView.as_view()),
+    path("files/<uuid:uid>/plan/beams/<int:number>", radiotherapy.BeamView.as_view()),
     path("nodes", nodes.ByPathView.as_view()),
     path("nodes/<uuid:uid>", nodes.NodeView.as_view()),
     path("nodes/<uuid:uid>/children", nodes.ChildrenView.as_view()),

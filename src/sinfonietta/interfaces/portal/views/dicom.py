@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import Invalid, NotFound, Unavailable
-from sinfonietta.dicom import isolation, queries
+from sinfonietta.dicom import isolation, planning, queries
 from sinfonietta.dicom.models import DicomInstance, DicomSeries
 from sinfonietta.dicom.options import RenderOptions
 from sinfonietta.dicom.parse import MEDIA_TYPE
@@ -196,5 +196,6 @@ def study(request: HttpRequest, study_uid: str) -> HttpResponse:
     context = {
         "study": found, "attributes": found.attributes, "series": series, "scope": scope,
         "viewer_url": viewer_url(scope.uid if scope else None, study_uid),
+        "radiotherapy": planning.first_of(actor=actor, root=root, study=study_uid),
     }  # fmt: skip
     return render(request, "portal/study.html", context)
