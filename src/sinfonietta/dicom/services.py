@@ -53,6 +53,36 @@ class Stored:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class Arrived:
+    """Staged bytes that have been looked at: their header, or in ``result`` why there is none."""
+
+    staged: str
+    sha256: str
+    size_bytes: int
+    verdict: hooks.Verdict | None = None
+    header: Header | None = None
+    result: Stored = Stored()
+
+
+def inspected(*, actor: Actor, staged: str, sha256: str, size_bytes: int) -> Arrived:
+    """Look at staged bytes, in the caller's thread and outside of any transaction. Raises Unavailable."""
+    path = store.default().staged_path(staged)
+    arrival = hooks.Arrival(path, "instance.dcm", size_bytes, sha256, "application/octet-stream", actor)
+    try:
+        verdict = hooks.inspect(arrival)
+    except Unavailable:
+        raise
+    except Problem as problem:
+        said = Stored(reason=PROCESSING_FAILURE, problem=str(problem))
+        return Arrived(staged, sha256, size_bytes, result=said)
+    header = verdict.facts.get("dicom")
+    if not isinstance(header, Header):
+        said = Stored(reason=CANNOT_UNDERSTAND, problem=verdict.problem or "The part is not a DICOM file.")
+        return Arrived(staged, sha256, size_bytes, result=said)
+    return Arrived(staged, sha256, size_bytes, verdict, header)
+
+
 class Filing:
     """Takes staged files one by one and files them in batches; ``results`` are in the order of arrival.
 
@@ -77,19 +107,13 @@ class Filing:
 
     def add(self, staged: str, sha256: str, size_bytes: int) -> None:
         """Inspect staged bytes and file them, now or with those that come next. Raises Unavailable."""
-        path = store.default().staged_path(staged)
-        arrival = hooks.Arrival(path, "instance.dcm", size_bytes, sha256, "application/octet-stream", self.actor)
-        try:
-            verdict = hooks.inspect(arrival)
-        except Unavailable:
-            raise
-        except Problem as problem:
-            self.results.append(Stored(reason=PROCESSING_FAILURE, problem=str(problem)))
-            return
-        header = verdict.facts.get("dicom")
-        if not isinstance(header, Header):
-            said = verdict.problem or "The part is not a DICOM file."
-            self.results.append(Stored(reason=CANNOT_UNDERSTAND, problem=said))
+        self.take(inspected(actor=self.actor, staged=staged, sha256=sha256, size_bytes=size_bytes))
+
+    def take(self, arrived: Arrived) -> None:
+        """File what has been looked at, now or with what comes next."""
+        header = arrived.header
+        if header is None:
+            self.results.append(arrived.result)
             return
         result = self._judged(header)
         self.results.append(result)
@@ -97,8 +121,8 @@ class Filing:
             parent, folders = self._place(header)
             name = f"{header.sop_instance_uid}.dcm"
             item = Item(
-                staged, sha256, size_bytes, parent, name, folders,
-                fileset=bool(folders), if_none_match=True, verdict=verdict,
+                arrived.staged, arrived.sha256, arrived.size_bytes, parent, name, folders,
+                fileset=bool(folders), if_none_match=True, verdict=arrived.verdict,
             )  # fmt: skip
             self._waiting.append((len(self.results) - 1, item, header))
         if len(self._waiting) >= BATCH_FILES or sum(item.size_bytes for _, item, _ in self._waiting) >= BATCH_BYTES:

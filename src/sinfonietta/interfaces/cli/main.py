@@ -12,6 +12,7 @@ from sinfonietta import __version__
 COMMANDS = {
     "serve": ("serve:serve", "Run all of it on one machine under one supervisor."),
     "web": ("serve:web", "Run the web server alone."),
+    "dimse": ("serve:dimse", "Run the DICOM door for other nodes alone."),
     "worker": ("serve:worker", "Run one process for background work alone."),
     "init": ("installation:init", "Make the data folder and the database."),
     "upgrade": ("installation:upgrade", "Bring the database up to this version."),
@@ -23,6 +24,9 @@ COMMANDS = {
     "create-group": ("people:create_group", "Make a group of accounts."),
     "create-token": ("people:create_token", "Make a token for programs; print it and nothing else."),
     "revoke-token": ("people:revoke_token", "End a token at once."),
+    "create-peer": ("peers:create_peer", "Let a DICOM node talk to us."),
+    "list-peers": ("peers:list_peers", "List the DICOM nodes."),
+    "remove-peer": ("peers:remove_peer", "Forget a DICOM node."),
     "import": ("bring:import_", "Bring files and folders in from this machine's disk."),
     "verify": ("bring:verify", "Check that every row has its bytes and every byte its hash."),
     "put": ("remote:put", "Send files and folders to a server."),

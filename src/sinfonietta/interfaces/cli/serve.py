@@ -23,10 +23,10 @@ def coming_doors(command: Callable[..., None]) -> Callable[..., None]:
         if port:
             site.screen.print(f"{option.human_readable_name}: this version has no such door; nothing listens there.")
 
-    for name in ("--sftp-port", "--dimse-port"):
-        said = "Taken for later: this version has no such door."
-        command = click.option(name, type=int, default=0, expose_value=False, callback=say, help=said)(command)
-    return command
+    said = "Taken for later: this version has no such door."
+    command = click.option("--sftp-port", type=int, default=0, expose_value=False, callback=say, help=said)(command)
+    said = "Port of the DICOM door for other nodes; 0: off (default: the setting `dimse_port`)."
+    return click.option("--dimse-port", type=click.IntRange(0, 65535), help=said)(command)
 
 
 @click.command()
@@ -36,12 +36,12 @@ def coming_doors(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--port", default=8000, show_default=True, help="Port of the web server; 0: off.")
 @click.option("--workers", type=int, help="Processes for background work (default: the setting `workers`).")
 @site.problems_said
-def serve(host: str, port: int, workers: int | None) -> None:
+def serve(host: str, port: int, dimse_port: int | None, workers: int | None) -> None:
     """All of it on one machine under one supervisor that restarts a part that dies."""
-    run(host, port, workers)
+    run(host, port, dimse_port, workers)
 
 
-def run(host: str, port: int, workers: int | None) -> None:
+def run(host: str, port: int, dimse_port: int | None, workers: int | None) -> None:
     """Prepare the installation and keep its parts alive until SIGTERM or SIGINT."""
     from sinfonietta.config.options import load
 
@@ -53,6 +53,8 @@ def run(host: str, port: int, workers: int | None) -> None:
     parts = [Part(f"worker-{n}", ["worker"]) for n in range(options.workers if workers is None else workers)]
     if port:
         parts.insert(0, Part("web", ["web", "--host", host, "--port", str(port)]))
+    if dimse := options.dimse_port if dimse_port is None else dimse_port:
+        parts.append(Part("dimse", ["dimse", "--host", host, "--port", str(dimse)]))
     Supervisor(parts).run()
 
 
@@ -69,6 +71,24 @@ def web(host: str, port: int) -> None:
     from sinfonietta.interfaces.cli.webserver import WebServer
 
     WebServer(host, port).run()
+
+
+@click.command()
+@site.installation
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", default=11112, show_default=True, help="Port to listen at.")
+def dimse(host: str, port: int) -> None:
+    """The DICOM door for other nodes alone."""
+    from sinfonietta.config.options import load
+
+    take_rights(load())
+    site.start_django()
+    from sinfonietta.interfaces.dimse import server
+
+    try:
+        server.run(host, port)
+    except OSError as error:
+        raise click.ClickException(f"The DICOM door cannot be opened: {error}") from error
 
 
 @click.command()
