@@ -22,6 +22,10 @@ JOB_KINDS = {
     "ingest.expire": "sinfonietta.ingest.tasks.expire",
     "library.purge": "sinfonietta.library.tasks.purge",
     "library.copy": "sinfonietta.library.tasks.copy",
+    "dicom.send": "sinfonietta.dicom.peers.tasks.send",
+    "dicom.fetch": "sinfonietta.dicom.peers.tasks.fetch",
+    "dicom.mirror": "sinfonietta.dicom.peers.tasks.mirror",
+    "dicom.commit": "sinfonietta.dicom.peers.tasks.commit",
     "accounts.forget": "sinfonietta.accounts.tasks.forget",
     "jobs.forget": "sinfonietta.jobs.tasks.forget",
 }

@@ -19,8 +19,9 @@ from sinfonietta.blobs import store
 from sinfonietta.common.errors import Forbidden, NotFound, OutOfStorage, PreconditionFailed, Problem, Unavailable
 from sinfonietta.dicom.attributes import text, value
 from sinfonietta.dicom.models import DicomInstance, DicomSeries
-from sinfonietta.dicom.parse import Header
+from sinfonietta.dicom.parse import Header, same_dataset
 from sinfonietta.dicom.queries import visible
+from sinfonietta.dicom.source import Broken
 from sinfonietta.ingest import hooks
 from sinfonietta.ingest.services import Item, put_many
 from sinfonietta.library import access
@@ -28,6 +29,11 @@ from sinfonietta.library.models import Level, Node
 
 BATCH_FILES, BATCH_BYTES = 20, 64 << 20
 NAME_LENGTH = 120
+LONGEST_META = 64 << 10
+COMPARED = (
+    "sop_uid", "transfer_syntax", "version__blob__sha256", "version__blob__size_bytes", "version__blob__key",
+    "version__blob__store",
+)  # fmt: skip
 
 # Failure reasons (DICOM PS3.4 B.2.3, PS3.18 10.5.3, Annex I)
 PROCESSING_FAILURE = 0x0110
@@ -168,14 +174,17 @@ class Filing:
             self.results[at] = replace(self.results[at], reason=reason_of(outcome), problem=str(outcome))
 
     def _missing(self, entries: list[Waiting]) -> list[Waiting]:
-        """Those whose very bytes are not filed below the target yet, as this instance."""
+        """Those that are not filed below the target yet, as this instance."""
         seen = DicomInstance.objects.filter(
             visible(self.actor, self.target, "series__"),
             sop_uid__in={header.sop_instance_uid for _, _, header in entries},
-            version__blob__sha256__in={item.sha256 for _, item, _ in entries},
         )
-        there = set(seen.values_list("version__blob__sha256", flat=True)) if entries else set()
-        return [entry for entry in entries if entry[1].sha256 not in there]
+        there: dict[str, list[DicomInstance]] = {}
+        for row in seen.select_related("version__blob").only(*COMPARED) if entries else ():
+            there.setdefault(row.sop_uid, []).append(row)
+        return [
+            entry for entry in entries if not any(_same(entry, row) for row in there.get(entry[2].sop_instance_uid, ()))
+        ]
 
     def _place(self, header: Header) -> tuple[UUID, tuple[str, ...]]:
         pair = (header.study_uid, header.series_uid)
@@ -225,6 +234,21 @@ class Filing:
         if key not in self._taken:
             self._taken[key] = Node.objects.filter(parent=parent, name=name, trash=None).exists()
         return self._taken[key]
+
+
+def _same(entry: Waiting, row: DicomInstance) -> bool:
+    """Whether a file that is here has the same dataset: each sender writes file meta information of its own."""
+    _, item, header = entry
+    blob = row.version.blob
+    if blob.sha256 == item.sha256:
+        return True
+    if row.transfer_syntax != header.transfer_syntax or abs(blob.size_bytes - item.size_bytes) > LONGEST_META:
+        return False
+    try:
+        here = store.default().path(blob)
+        return here is not None and same_dataset(here, store.default().staged_path(item.staged))
+    except (Problem, Broken, OSError):
+        return False
 
 
 def reason_of(problem: Problem) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sinfonietta.dicom.network import commands, identifiers, negotiation
-from sinfonietta.dicom.network.association import Association, Context, Message
+from sinfonietta.dicom.network.association import Association, Context, Message, Released
 from sinfonietta.dicom.network.negotiation import Proposal
 from sinfonietta.dicom.network.pdu import (
     ASSOCIATE_AC,
@@ -20,11 +20,15 @@ from sinfonietta.dicom.network.pdu import (
     Reader,
     abort_pdu,
 )
+from sinfonietta.dicom.source import Broken
 
 LONGEST_PDU = 1 << 18
 CONNECT_S = 10.0
 ANSWER_S = 120.0
 """How long the other side may think."""
+
+
+BROKEN = (OSError, Closed, ProtocolError, Released, Broken)
 
 
 class CallFailed(Exception):
@@ -119,12 +123,10 @@ class Requestor:
             if answer.has_dataset:
                 self.association.dataset(answer)
             return answer
-        except Exception as error:
+        except BROKEN as error:
             raise self._failed(error) from error
 
     def _failed(self, error: Exception) -> CallFailed:
-        if isinstance(error, CallFailed):
-            return error
         said = str(error) or type(error).__name__
         return CallFailed(f"{self.node.called} broke off: {said}")
 
@@ -167,9 +169,7 @@ class Requestor:
                     yield identifiers.decode(self.association.dataset(answer), answer.context.syntax)
                 if status not in {commands.PENDING, commands.PENDING_WITH_WARNING}:
                     break
-        except GeneratorExit:
-            raise
-        except Exception as error:
+        except BROKEN as error:
             raise self._failed(error) from error
         if status:
             said = commands.text(answer.command, "ErrorComment")
@@ -182,7 +182,6 @@ class Requestor:
         *,
         destination: str = "",
         stored: Callable[[Association, Message], None] | None = None,
-        is_cancelled: Callable[[], bool] = lambda: False,
     ) -> Iterator[Counts]:
         """C-GET, or C-MOVE to a ``destination``: the counts as they come, the last of them final.
 
@@ -194,7 +193,6 @@ class Requestor:
         if destination:
             more["MoveDestination"] = destination
         command = self._command(field, abstract, **more)
-        cancelled = False
         try:
             self.association.send(context, command, [identifiers.encode(identifier, context.syntax)])
             while True:
@@ -208,16 +206,7 @@ class Requestor:
                     yield counts
                     if counts.status != commands.PENDING:
                         return
-                if not cancelled and is_cancelled():
-                    cancelled = True
-                    cancel = {
-                        "CommandField": commands.C_CANCEL,
-                        "MessageIDBeingRespondedTo": commands.number(command, "MessageID"),
-                    }
-                    self.association.send(context, cancel)
-        except GeneratorExit:
-            raise
-        except Exception as error:
+        except BROKEN as error:
             raise self._failed(error) from error
 
     def report(self, transaction: Mapping[str, Any], *, has_failures: bool) -> int:

@@ -63,6 +63,11 @@ def peer_titled(*, actor: Actor, ae_title: str) -> Peer:
     return _one(found, ae_title=ae_title)
 
 
+def peer_of_account(*, actor: Actor, uid: UUID) -> Peer:
+    """The node that acts as the actor, for an answer that is owed to it. Raises NotFound when it was removed."""
+    return _one(Peer.objects.filter(account=actor.user_id), uid=uid)
+
+
 def destination(*, ae_title: str) -> Peer:
     """The node that a C-MOVE names. Raises NotFound."""
     return _one(Peer.objects.all(), ae_title=ae_title)

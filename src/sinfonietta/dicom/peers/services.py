@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -22,6 +22,8 @@ from sinfonietta.library.models import Level, Node
 AE_TITLE = re.compile(r"[ -\[\]-~]{1,16}")
 """Printable ASCII without backslash (DICOM PS3.5 6.2, VR AE)."""
 HOST = re.compile(r"[A-Za-z0-9.:_%-]{1,255}")
+COMMIT_ATTEMPTS = 10
+"""A node that is away is called again, ever more seldom, for about an hour."""
 UID = re.compile(r"[0-9.]{1,64}")
 
 
@@ -126,6 +128,12 @@ def mirror(*, actor: Actor, uid: UUID, keys: Mapping[str, str] | None = None, no
     return _enqueue(actor, "dicom.mirror", peer, {"keys": dict(keys or {}), "node": str(_target(actor, peer, node))})
 
 
+def commit(*, actor: Actor, peer: Peer, transaction_uid: str, references: Sequence[tuple[str, str]]) -> Job:
+    """Storage commitment: a job looks for the instances (class, instance) and reports to the node that asked."""
+    what = {"transaction": transaction_uid, "references": [list(pair) for pair in references]}
+    return _enqueue(actor, "dicom.commit", peer, what, max_attempts=COMMIT_ATTEMPTS)
+
+
 def _target(actor: Actor, peer: Peer, node: UUID | None) -> UUID:
     place = node or queries.place_of(peer)
     found = access.require(actor, place, Level.WRITE)
@@ -139,8 +147,9 @@ def _uid(name: str, text: str, *, must: bool = False) -> None:
         raise Invalid("A UID has digits and dots, 64 at most.", errors={name: ["not valid"]})
 
 
-def _enqueue(actor: Actor, kind: str, peer: Peer, what: Mapping[str, object]) -> Job:
+def _enqueue(actor: Actor, kind: str, peer: Peer, what: Mapping[str, object], max_attempts: int = 3) -> Job:
     with transaction.atomic():
-        job = jobs.enqueue(actor=actor, kind=kind, payload={"peer": str(peer.uid), **what})
+        payload = {"peer": str(peer.uid), **what}
+        job = jobs.enqueue(actor=actor, kind=kind, payload=payload, max_attempts=max_attempts)
         audit.record(actor=actor, action=f"peer.{kind.partition('.')[2]}", target=peer.uid, job=str(job.uid))
     return job

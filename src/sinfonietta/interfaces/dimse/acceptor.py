@@ -27,7 +27,7 @@ from sinfonietta.dicom.network.pdu import (
     reject_pdu,
 )
 from sinfonietta.dicom.peers import queries
-from sinfonietta.interfaces.dimse import store
+from sinfonietta.interfaces.dimse import commitment, find, retrieve, store
 from sinfonietta.interfaces.dimse.batches import Batches
 from sinfonietta.interfaces.dimse.session import Gone, Session
 
@@ -42,6 +42,11 @@ BAD_APPLICATION, UNKNOWN_CALLING, UNKNOWN_CALLED = (1, 1, 2), (1, 1, 3), (1, 1, 
 TOO_MANY = (2, 3, 2)
 
 Handler = Callable[[Session, Message], None]
+QUERY_SERVICES: dict[int, tuple[str, Handler]] = {
+    commands.C_FIND: (negotiation.FIND, find.find),
+    commands.C_MOVE: (negotiation.MOVE, retrieve.move),
+    commands.C_GET: (negotiation.GET, retrieve.get),
+}
 
 
 def _ignore(session: Session, message: Message) -> None:
@@ -54,8 +59,13 @@ def handler_of(message: Message) -> Handler | None:
     abstract = message.context.abstract
     if message.field == commands.C_CANCEL:
         return _ignore
+    if message.field in QUERY_SERVICES and abstract in negotiation.QUERIES:
+        service, handler = QUERY_SERVICES[message.field]
+        return handler if abstract.endswith(f".{service}") else None
     if message.field == commands.C_ECHO and abstract == negotiation.VERIFICATION:
         return store.echo
+    if message.field == commands.N_ACTION and abstract == negotiation.COMMITMENT:
+        return commitment.commit
     if message.field == commands.C_STORE and abstract not in negotiation.SERVICES and message.context.as_scp:
         return store.store
     return None

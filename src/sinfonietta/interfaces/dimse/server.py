@@ -102,10 +102,22 @@ class Process:
         self._threads: set[threading.Thread] = set()
 
     def run(self) -> None:
-        """Accept until SIGTERM, then wait a while for those who are served."""
-        stopping = self._acceptor.stopping
-        signal.signal(signal.SIGTERM, lambda number, frame: stopping.set())
+        """Accept until SIGTERM, or until the parent is gone."""
+        signal.signal(signal.SIGTERM, lambda number, frame: self.stop())
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self.accept()
+
+    def stop(self) -> None:
+        """Take no more connections, and end those that there are between two messages."""
+        self._acceptor.stopping.set()
+
+    def close(self) -> None:
+        """Give back the socket."""
+        self._listener.close()
+
+    def accept(self) -> None:
+        """Accept until stopped, then wait a while for those who are served."""
+        stopping = self._acceptor.stopping
         self._listener.settimeout(0.5)
         parent = os.getppid()
         while not stopping.is_set() and os.getppid() == parent:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from sinfonietta.accounts.actor import Actor
+from sinfonietta.audit.services import record_read
 from sinfonietta.dicom.network import commands
 from sinfonietta.dicom.network.association import Association, Message
 from sinfonietta.dicom.peers import queries
 from sinfonietta.dicom.peers.queries import Admitted
 from sinfonietta.interfaces.dimse.batches import Batches
+from sinfonietta.library.models import Node
 
 FRESH_S = 1.0
 COMMENT_LENGTH = 64
@@ -49,11 +52,19 @@ class Session:
         """Where its instances go."""
         return self.admitted.target
 
-    def answer(self, message: Message, status: int, comment: str = "", **more: int | str) -> None:
+    def answer(
+        self, message: Message, status: int, comment: str = "", more: Mapping[str, int | str] | None = None
+    ) -> None:
         """Answer a request without a dataset."""
+        said = dict(more or {})
         if comment:
-            more["ErrorComment"] = comment[:COMMENT_LENGTH].replace("\\", "/")
-        self.association.send(message.context, commands.response(message.command, status, **more))
+            said["ErrorComment"] = comment[:COMMENT_LENGTH].replace("\\", "/")
+        self.association.send(message.context, commands.response(message.command, status, **said))
+
+    def audit(self, action: str, node: Node, **detail: str) -> None:
+        """Note a read of a container; reads of one thing within a second are one event."""
+        collection = Node.objects.filter(id=node.collection_id).values_list("uid", flat=True).first()
+        record_read(actor=self.actor, action=action, target=node.uid, collection=collection, **detail)
 
     def drop(self, message: Message) -> None:
         """Read over the dataset of a message."""
