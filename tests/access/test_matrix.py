@@ -194,7 +194,7 @@ def test_a_stranger_finds_nothing_in_any_list(world: World) -> None:
         for url in (
             "/api/v1/collections", "/api/v1/shared", "/api/v1/trash", "/api/v1/changes", "/api/v1/jobs",
             "/api/v1/tokens", "/dicomweb/studies", "/dicomweb/series", "/dicomweb/instances", "/", "/shared",
-            "/trash", "/studies", "/jobs",
+            "/trash", "/studies", "/jobs", "/api/v1/peers", "/dicom-nodes",
             "/api/v1/nodes?path=/Secret study",
         ):  # fmt: skip
             body = content(world.ask(role, "GET", url))

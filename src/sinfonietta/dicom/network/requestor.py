@@ -25,7 +25,6 @@ from sinfonietta.dicom.source import Broken
 LONGEST_PDU = 1 << 18
 CONNECT_S = 10.0
 ANSWER_S = 120.0
-"""How long the other side may think."""
 
 
 BROKEN = (OSError, Closed, ProtocolError, Released, Broken)
@@ -61,9 +60,9 @@ class Counts:
 class Requestor:
     """An association that we asked for; a context manager that releases it, or aborts it after an error."""
 
-    def __init__(self, node: Node, proposals: Iterable[Proposal]) -> None:
-        """Raises CallFailed."""
-        self.node = node
+    def __init__(self, node: Node, proposals: Iterable[Proposal], answer_s: float = ANSWER_S) -> None:
+        """Raises CallFailed. ``answer_s``: how long the other side may think."""
+        self.node, self._answer_s = node, answer_s
         try:
             self.association = self._associate(node, list(proposals))
         except (OSError, Closed, ProtocolError) as error:
@@ -76,8 +75,8 @@ class Requestor:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if node.tls:
                 sock = node.tls.wrap_socket(sock, server_hostname=node.host)
-            sock.settimeout(ANSWER_S)
-            reader = Reader(sock, LONGEST_PDU, ANSWER_S)
+            sock.settimeout(self._answer_s)
+            reader = Reader(sock, LONGEST_PDU, self._answer_s)
             sock.sendall(request)
             kind, content = reader.next()
             if kind == ASSOCIATE_RJ:

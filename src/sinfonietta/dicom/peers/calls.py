@@ -14,10 +14,12 @@ from sinfonietta.dicom.dictionary import vr_of
 from sinfonietta.dicom.models import DicomInstance, Peer
 from sinfonietta.dicom.network import commands, negotiation
 from sinfonietta.dicom.network.negotiation import PLAIN, Proposal
-from sinfonietta.dicom.network.requestor import CallFailed, Node, Requestor
+from sinfonietta.dicom.network.requestor import ANSWER_S, CallFailed, Node, Requestor
 from sinfonietta.dicom.peers import outgoing, tls
 
 log = structlog.get_logger("sinfonietta.dicom")
+PERSON_WAITS_S = 20.0
+"""How long a node may think while somebody looks at a page."""
 
 
 def node_of(peer: Peer) -> Node:
@@ -31,14 +33,14 @@ def node_of(peer: Peer) -> Node:
 
 def echo(peer: Peer) -> None:
     """C-ECHO. Raises CallFailed."""
-    with Requestor(node_of(peer), [Proposal(negotiation.VERIFICATION, PLAIN)]) as requestor:
+    with Requestor(node_of(peer), [Proposal(negotiation.VERIFICATION, PLAIN)], PERSON_WAITS_S) as requestor:
         requestor.echo()
 
 
-def find(peer: Peer, identifier: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def find(peer: Peer, identifier: Mapping[str, Any], answer_s: float = ANSWER_S) -> Iterator[dict[str, Any]]:
     """C-FIND at study root: the answers in the DICOM JSON model. Raises CallFailed."""
     abstract = f"{negotiation.STUDY_ROOT}.{negotiation.FIND}"
-    with Requestor(node_of(peer), [Proposal(abstract, PLAIN)]) as requestor:
+    with Requestor(node_of(peer), [Proposal(abstract, PLAIN)], answer_s) as requestor:
         yield from requestor.find(abstract, identifier)
 
 

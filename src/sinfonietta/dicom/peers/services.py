@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -11,9 +13,11 @@ from django.db import IntegrityError, transaction
 from sinfonietta.accounts import queries as accounts
 from sinfonietta.accounts.actor import Actor, Scope
 from sinfonietta.audit import services as audit
-from sinfonietta.common.errors import Conflict, Forbidden, Invalid, NotFound
+from sinfonietta.common.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from sinfonietta.dicom.models import Peer
-from sinfonietta.dicom.peers import queries
+from sinfonietta.dicom.network.identifiers import text_of
+from sinfonietta.dicom.network.requestor import CallFailed
+from sinfonietta.dicom.peers import calls, queries
 from sinfonietta.jobs import services as jobs
 from sinfonietta.jobs.models import Job
 from sinfonietta.library import access
@@ -24,6 +28,28 @@ AE_TITLE = re.compile(r"[ -\[\]-~]{1,16}")
 HOST = re.compile(r"[A-Za-z0-9.:_%-]{1,255}")
 COMMIT_ATTEMPTS = 10
 """A node that is away is called again, ever more seldom, for about an hour."""
+KEYS = {
+    "study": "0020000D",
+    "patient_id": "00100020",
+    "patient_name": "00100010",
+    "study_date": "00080020",
+    "accession_number": "00080050",
+    "study_description": "00081030",
+    "modality": "00080061",
+}
+"""What a question may name, and the attributes that it is matched with."""
+STUDY_FIELDS = KEYS | {"number_of_series": "00201206", "number_of_instances": "00201208"}
+SERIES_FIELDS = {
+    "study": "0020000D",
+    "series": "0020000E",
+    "series_number": "00200011",
+    "series_modality": "00080060",
+    "series_description": "0008103E",
+    "number_of_series_instances": "00201209",
+}
+FIELDS = tuple(dict.fromkeys([*STUDY_FIELDS, *SERIES_FIELDS]))
+"""What an answer tells, as text; empty where the node does not say."""
+NOTHING: Mapping[str, str] = {}
 UID = re.compile(r"[0-9.]{1,64}")
 
 
@@ -91,6 +117,45 @@ def remove_peer(*, actor: Actor, uid: UUID) -> None:
         audit.record(actor=actor, action="peer.removed", target=uid)
 
 
+def echo(*, actor: Actor, uid: UUID) -> None:
+    """Ask a node whether it answers. Raises NotFound, Unavailable with the reason when it does not."""
+    peer = queries.peer(actor=actor, uid=uid)
+    try:
+        calls.echo(peer)
+    except CallFailed as failed:
+        raise Unavailable(str(failed)) from failed
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a node found: rows of ``FIELDS``; ``more``: it has more than was asked for."""
+
+    rows: list[dict[str, str]]
+    more: bool
+
+
+def query(*, actor: Actor, uid: UUID, asked: Mapping[str, str] = NOTHING, limit: int = 200) -> Answers:
+    """Ask a node for its studies or, where ``asked`` names a study, for the series of that; ``asked``: see ``KEYS``.
+
+    Raises NotFound, Forbidden, Unavailable with the reason when it does not answer.
+    """
+    peer = queries.peer_for_use(actor=actor, uid=uid)
+    level, fields = ("SERIES", SERIES_FIELDS) if asked.get("study") else ("STUDY", STUDY_FIELDS)
+    identifier = calls.identifier(level, dict.fromkeys(fields.values(), "") | keys_of(asked))
+    audit.record_read(actor=actor, action="peer.queried", target=peer.uid)
+    try:
+        rows = list(islice(calls.find(peer, identifier, calls.PERSON_WAITS_S), limit + 1))
+    except CallFailed as failed:
+        raise Unavailable(str(failed)) from failed
+    found = [{name: text_of(row.get(fields.get(name, ""), {})) for name in FIELDS} for row in rows]
+    return Answers(found[:limit], len(rows) > limit)
+
+
+def keys_of(asked: Mapping[str, str]) -> dict[str, str]:
+    """A question as keys of C-FIND: tag -> what is asked for."""
+    return {tag: asked[name] for name, tag in KEYS.items() if asked.get(name)}
+
+
 def send(*, actor: Actor, uid: UUID, node: UUID | None = None, study: str = "", root: UUID | None = None) -> Job:
     """Send what is below a node, or a study (within ``root`` where that is given), to another node, as a job.
 
@@ -119,13 +184,14 @@ def fetch(*, actor: Actor, uid: UUID, study: str, series: str = "", node: UUID |
     return _enqueue(actor, "dicom.fetch", peer, what)
 
 
-def mirror(*, actor: Actor, uid: UUID, keys: Mapping[str, str] | None = None, node: UUID | None = None) -> Job:
+def mirror(*, actor: Actor, uid: UUID, asked: Mapping[str, str] = NOTHING, node: UUID | None = None) -> Job:
     """Fetch all studies of another node that match and that are not (or not whole) below ``node`` yet, as a job.
 
-    ``keys``: tag -> what is asked for, as in C-FIND. Raises NotFound, Forbidden.
+    ``asked``: see ``KEYS``. Raises NotFound, Forbidden.
     """
     peer = queries.peer_for_use(actor=actor, uid=uid)
-    return _enqueue(actor, "dicom.mirror", peer, {"keys": dict(keys or {}), "node": str(_target(actor, peer, node))})
+    what = {"keys": keys_of(asked), "node": str(_target(actor, peer, node))}
+    return _enqueue(actor, "dicom.mirror", peer, what)
 
 
 def commit(*, actor: Actor, peer: Peer, transaction_uid: str, references: Sequence[tuple[str, str]]) -> Job:

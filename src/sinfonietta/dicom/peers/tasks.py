@@ -14,7 +14,7 @@ from sinfonietta.dicom import queries
 from sinfonietta.dicom.models import DicomInstance, Peer
 from sinfonietta.dicom.network import commands, identifiers, negotiation, part10
 from sinfonietta.dicom.network.association import Association, Message
-from sinfonietta.dicom.network.negotiation import PLAIN, Proposal
+from sinfonietta.dicom.network.negotiation import MOST_CONTEXTS, PLAIN, Proposal
 from sinfonietta.dicom.network.requestor import CallFailed, Counts, Requestor
 from sinfonietta.dicom.peers import calls
 from sinfonietta.dicom.peers import queries as peers
@@ -28,6 +28,14 @@ from sinfonietta.library.models import Node
 STUDY, SERIES, INSTANCE, SOP_CLASS = "0020000D", "0020000E", "00080018", "00080016"
 INSTANCES_IN_STUDY = "00201208"
 MOST_CLASSES = 60
+COMPRESSED = tuple(
+    f"1.2.840.10008.1.2.{end}"
+    for end in (
+        "4.50", "4.51", "4.57", "4.70", "4.80", "4.81", "4.90", "4.91", "4.201", "4.202", "4.203", "5", "1.99",
+        "4.100", "4.101", "4.102", "4.103", "4.107",
+    )
+)  # fmt: skip
+"""What is in use; some nodes choke on a longer list."""
 NO_SUCH_INSTANCE, CLASS_CONFLICT = 0x0112, 0x0119
 GET, MOVE = (f"{negotiation.STUDY_ROOT}.{service}" for service in (negotiation.GET, negotiation.MOVE))
 
@@ -155,12 +163,17 @@ class Fetching:
         keys = {STUDY: study, SERIES: series} if series else {STUDY: study}
         identifier = calls.identifier("SERIES" if series else "STUDY", keys)
         total, classes = self._there(study, series)
+        counts = None
         with self._staged:
-            counts = self._get(identifier, classes, total)
-            if counts is None:
-                return self._move(identifier)
+            try:
+                counts = self._get(identifier, classes, total)
+            except CallFailed:
+                if self._filing.results:
+                    raise  # some nodes abort where they might say that they do not do this: then nothing came
             self._filing.flush()
         results = self._filing.results
+        if counts is None or (not results and not counts.completed and counts.status):
+            return self._move(identifier)
         failed = [result for result in results if result.reason]
         stored = len(results) - len(failed)
         if not stored:
@@ -189,10 +202,7 @@ class Fetching:
 
     def _get(self, identifier: Mapping[str, Any], classes: list[str], total: int) -> Counts | None:
         """By C-GET; None where the node does not offer that."""
-        compressed = tuple(sorted(negotiation.transfer_syntaxes() - {*PLAIN}))
-        proposals = [Proposal(GET, PLAIN)]
-        for name in classes:
-            proposals += [Proposal(name, PLAIN[:2], as_scp=True), Proposal(name, compressed, as_scp=True)]
+        proposals = [Proposal(GET, PLAIN), *_to_receive(classes)]
         last = None
         with Requestor(calls.node_of(self._peer), proposals) as requestor:
             if requestor.context(GET) is None:
@@ -237,6 +247,16 @@ class Fetching:
             said = f"status {counts.status:04X} {counts.comment}".rstrip() if counts else "no answer"
             raise Invalid(f"{self._peer.ae_title} sent nothing: {said}")
         return {"by": "C-MOVE", "stored": counts.completed + counts.warning, "failed": counts.failed}
+
+
+def _to_receive(classes: list[str]) -> Iterator[Proposal]:
+    """Contexts for what comes back: each class plain, and in every compression, apart where there is room for that."""
+    room = (MOST_CONTEXTS - 1) // len(classes)
+    apart = room > len(COMPRESSED)
+    for name in classes:
+        yield Proposal(name, PLAIN[:2], as_scp=True)
+        for syntaxes in [(one,) for one in COMPRESSED] if apart else [COMPRESSED]:
+            yield Proposal(name, syntaxes, as_scp=True)
 
 
 @calling

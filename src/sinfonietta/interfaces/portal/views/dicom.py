@@ -19,6 +19,7 @@ from sinfonietta.dicom import isolation, queries, tags
 from sinfonietta.dicom.models import DicomInstance
 from sinfonietta.dicom.options import RenderOptions, presets
 from sinfonietta.dicom.parse import MEDIA_TYPE
+from sinfonietta.dicom.peers.queries import usable as usable_peers
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
 from sinfonietta.interfaces.portal.views import parts
@@ -167,6 +168,7 @@ def study(request: HttpRequest, study_uid: str) -> HttpResponse:
     ]
     context = {
         "study": found, "attributes": found.attributes, "series": series, "scope": scope,
+        "peers": usable_peers(actor=actor),
         "viewer_url": viewer_url(scope.uid if scope else None, study_uid),
     }  # fmt: skip
     return render(request, "portal/study.html", context)
