@@ -67,7 +67,7 @@ def questions() -> dict[str, str]:
     return {
         "studies by PatientID": f"/studies?PatientID=P{middle}",
         "studies by PatientName prefix": "/studies?PatientName=name12*&limit=50",
-        "studies by date range": "/studies?StudyDate=20200301-20200331&limit=50",
+        "studies by date range": "/studies?StudyDate=20200501-20200531&limit=50",
         "studies by ModalitiesInStudy": "/studies?ModalitiesInStudy=PT&limit=50",
         "a page of 50 studies": "/studies?limit=50",
         "a page of 50 studies far behind": f"/studies?limit=50&offset={STUDIES // 4}",

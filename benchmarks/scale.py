@@ -9,7 +9,7 @@ import tempfile
 import time
 from typing import Any
 
-from benchmarks.figures import Figure, median_ms
+from benchmarks.figures import Figure, cpu_s, median_ms
 
 USERS, GROUPS, COLLECTIONS, ACLS, FILES_EACH = 200, 50, 100, 1000, 500
 
@@ -83,6 +83,15 @@ def _principals() -> list[int]:
     return [one.pk for one in [*users, *groups]]
 
 
+def used_s() -> float:
+    """CPU time of this process, and of the server process that works for it."""
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        return time.process_time()
+    return time.process_time() + cpu_s(connection.connection.info.backend_pid)
+
+
 def _timed(label: str, nodes: int) -> list[Figure]:
     from django.db import connection
 
@@ -103,12 +112,16 @@ def _timed(label: str, nodes: int) -> list[Figure]:
     reader = actor_for_user(User.objects.get(name="user3"), Origin(door="bench"))
     folder, file, top, big = (places[name].uid for name in ("folder", "file", "collection", "big"))
     services.set_grants(actor=owner, uid=top, inherit=False, grants=[("user", "user3", Level.READ)])
+    path = queries.node(actor=reader, uid=file).path
     middle = encode_cursor("file 000250.dcm", 0)
     acts = {
         "page of children, 100 of many": lambda: queries.children(actor=reader, uid=folder),
         "the same, from its middle": lambda: queries.children(actor=reader, uid=folder, cursor=middle),
         "newest 50 that a person may read": lambda: list(access.readable(reader).order_by("-id")[:50]),
         "may a person read a file": lambda: access.find(reader, file),
+        "a page of the portal's table": lambda: queries.children(actor=reader, uid=folder, offset=200),
+        "what is shared with a person": lambda: queries.shared(actor=reader),
+        "a node by its path": lambda: queries.node_at(actor=reader, path=path),
         "collections that a person may read": lambda: queries.collections(actor=reader),
         "count all that a person may read": lambda: access.readable(reader).count(),
         "change of grants on a collection": lambda: services.set_grants(
@@ -121,15 +134,17 @@ def _timed(label: str, nodes: int) -> list[Figure]:
         figures.append(Figure(f"{label}: {name}", wall, "ms", note=f"{cpu:.2f} ms CPU of the client"))
     for name, act in {
         "own ACL on a folder": lambda: services.set_grants(actor=owner, uid=big, inherit=False, grants=[]),
+        "the trash": lambda: services.trash(actor=owner, uid=big),
+        "back from the trash": lambda: services.restore(actor=owner, uid=big),
         "inherit again": lambda: services.set_grants(actor=owner, uid=big, inherit=True),
         "move it to another collection": lambda: services.move(
             actor=owner, uid=big, parent=queries.node_at(actor=owner, path="/collection 001").uid
         ),
     }.items():
-        began, used = time.perf_counter(), time.process_time()
+        began, used = time.perf_counter(), used_s()
         act()
-        wall, cpu = time.perf_counter() - began, time.process_time() - used
-        note = f"{cpu * 1000:.0f} ms CPU of the client"
+        wall, cpu = time.perf_counter() - began, used_s() - used
+        note = f"{cpu * 1000:.0f} ms CPU, the database's included"
         figures.append(Figure(f"{label}: {name}, {nodes // 10:,} below", wall * 1000, "ms", note=note))
     return figures
 

@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "screenshots"
 SIZES = {"desktop": (1280, 820), "phone": (390, 844)}
 COLORS = 128
+DRAWN = """() => [...document.images].every(one => one.complete || one.getBoundingClientRect().top > innerHeight)"""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
          "--disable-background-networking"]  # fmt: skip
 
@@ -65,10 +66,10 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
     raise SystemExit("The demo did not become ready.")
 
 
-def sign_in(page: Page, url: str, password: str) -> None:
-    """As the physicist who owns the demo's study."""
+def sign_in(page: Page, url: str, name: str, password: str) -> None:
+    """As one of the demo's people."""
     page.goto(url)
-    page.get_by_label("Name").fill("ines")
+    page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("heading", name="Collections").wait_for()
@@ -85,21 +86,29 @@ class Walk:
         """Take the picture, with few enough colours to be small."""
         page = page or self.page
         page.wait_for_load_state("networkidle")
+        page.mouse.move(0, 0)
+        page.wait_for_function(DRAWN)
         page.wait_for_timeout(400)  # animations of dialogs
         picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
         picture.quantize(COLORS).save(TARGET / f"{name}-{self.suffix}.png", optimize=True)
         print(f"{name}-{self.suffix}")
 
-    def all(self, password: str) -> None:
-        """The whole walk."""
+    def administrator(self, password: str) -> None:
+        """The pages of who runs the site."""
+        sign_in(self.page, self.url, "admin", password)
+        self.page.goto(f"{self.url}/users")
+        self.shoot("people")
+
+    def physicist(self, password: str) -> None:
+        """The pages of who owns the demo's study."""
         page, url = self.page, self.url
         page.goto(url)
         self.shoot("sign-in")
-        sign_in(page, url, password)
+        sign_in(page, url, "ines", password)
         self.shoot("collections")
         page.get_by_role("link", name="Thorax phantom study").click()
-        study = page.url
         page.get_by_role("link", name="Documents").wait_for()
+        study = page.url
         page.locator(".page-head").get_by_role("button", name="Share").click()
         page.locator("#share-q").wait_for()
         self.shoot("share")
@@ -120,26 +129,33 @@ class Walk:
         page.get_by_role("link", name="Phantom, Zoë").click()
         page.locator(".series-list").wait_for()
         self.shoot("study")
-        for name in ("trash", "account"):
+        for name in ("trash", "jobs", "account"):
             page.goto(f"{url}/{name}")
             self.shoot(name)
         self.viewer(f"{url}{address}")
 
     def uploads(self) -> None:
-        """A few files on their way, in a folder that nothing else shows."""
+        """Files on their way into a folder that nothing else shows; then into the trash, which is shown later."""
         page = self.page
         page.goto(self.url)
         page.get_by_role("link", name="Your own place").click()
+        page.get_by_role("heading", name="Nothing here yet").wait_for()
         files = [
-            {"name": f"slice_{n:03d}.dcm", "mimeType": "application/dicom", "buffer": bytes(9000 + n)}
+            {"name": f"slice_{n:03d}.dcm", "mimeType": "application/dicom", "buffer": bytes(90_000 + n)}
             for n in range(60)
         ]
         with page.expect_file_chooser() as chooser:
             page.get_by_role("button", name="Upload", exact=True).click()
         chooser.value.set_files(files)  # type: ignore[arg-type]
+        page.get_by_role("link", name="slice_000.dcm").wait_for()
+        page.locator("#uploads").get_by_role("button", name="Pause").click()
+        self.shoot("uploads")
+        page.locator("#uploads").get_by_role("button", name="Resume").click()
         page.locator("#uploads [data-title]").get_by_text("60 files uploaded").wait_for()
         page.get_by_role("link", name="slice_059.dcm").wait_for()
-        self.shoot("uploads")
+        page.get_by_label("Select all on this page").check()
+        page.locator("[data-selection]").get_by_role("button", name="Trash").click()
+        page.get_by_role("heading", name="Nothing here yet").wait_for()
 
     def viewer(self, address: str) -> None:
         """OHIF, once an image is on its canvas."""
@@ -158,9 +174,10 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         for size, (width, height) in SIZES.items():
             for theme in ("light", "dark"):
-                context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
-                Walk(context, url, f"{size}-{theme}").all(passwords["ines"])
-                context.close()
+                for name, walk in (("ines", Walk.physicist), ("admin", Walk.administrator)):
+                    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+                    walk(Walk(context, url, f"{size}-{theme}"), passwords[name])
+                    context.close()
         browser.close()
 
 

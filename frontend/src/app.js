@@ -2,9 +2,11 @@
 import 'bootstrap';
 import htmx from 'htmx.org';
 import './dialogs.js';
+import './pages.js';
 import './selection.js';
 import './sharing.js';
 import './stack.js';
+import './toasts.js';
 import './uploads.js';
 
 window.htmx = htmx;

@@ -1,6 +1,7 @@
 // A series of images drawn by the server: slider, wheel, arrow keys, play, window. Tags follow the slice.
+import htmx from 'htmx.org';
+
 const AHEAD = 3;
-const PLAY_MS = 80;
 
 class Stack {
   constructor(root) {
@@ -17,7 +18,7 @@ class Stack {
     this.at = Math.max(0, this.places.findIndex(place => place.id === this.file));
     this.listen();
     this.go(this.at);
-    if (this.places.length < 2) this.slider.hidden = this.find('play').hidden = true;
+    if (this.places.length < 2) this.slider.hidden = this.find('play').hidden = this.find('rate').hidden = true;
   }
 
   url(position) {
@@ -104,6 +105,26 @@ class Stack {
       const [center, width] = [this.find('center').value, this.find('width').value];
       if (center !== '' && Number(width) > 0) this.setWindow(`${center},${width}`);
     });
+    this.find('rate').addEventListener('change', () => { if (this.timer) { this.play(); this.play(); } });
+    this.root.querySelector('.stage').addEventListener('pointerdown', event => this.drag(event));
+  }
+
+  // Dragging with the mouse sets the window, as at a workstation: across its width, up and down its center.
+  drag(start) {
+    const from = (this.window || this.root.dataset.window).split(',').map(Number);
+    if (start.pointerType !== 'mouse' || start.button || from.length < 2) return;
+    const stage = start.currentTarget;
+    const move = event => {
+      const step = Math.max(from[1], 16) / 300;
+      this.find('preset').value = 'own';
+      this.find('own').hidden = false;
+      this.find('center').value = Math.round(from[0] + (event.clientY - start.clientY) * step);
+      this.find('width').value = Math.max(1, Math.round(from[1] + (event.clientX - start.clientX) * step));
+      this.setWindow(`${this.find('center').value},${this.find('width').value}`);
+    };
+    stage.setPointerCapture(start.pointerId);
+    stage.addEventListener('pointermove', move);
+    stage.addEventListener('lostpointercapture', () => stage.removeEventListener('pointermove', move), { once: true });
   }
 
   setWindow(window) {
@@ -111,28 +132,35 @@ class Stack {
     this.draw(this.url(this.at));
   }
 
+  // A page that was left plays no more; a slow picture is waited for.
+  tick() {
+    if (!this.root.isConnected) this.play();
+    else if (!this.busy) this.go((this.at + 1) % this.places.length);
+  }
+
   play() {
     const button = this.find('play');
-    const playing = !this.timer;
+    const playing = !this.timer && this.root.isConnected;
     clearInterval(this.timer);
-    this.timer = playing ? setInterval(() => { if (!this.busy) this.go((this.at + 1) % this.places.length); }, PLAY_MS) : null;
+    this.timer = playing ? setInterval(() => this.tick(), 1000 / Number(this.find('rate').value)) : null;
     button.setAttribute('aria-pressed', playing);
     button.setAttribute('aria-label', playing ? 'Pause' : 'Play');
     button.firstElementChild.className = playing ? 'bi bi-pause-fill' : 'bi bi-play-fill';
   }
 }
 
+htmx.onLoad(content => {
+  const root = content.querySelector('[data-stack]');
+  if (root) new Stack(root);
+});
+
 function filterTags() {
   const input = document.querySelector('[data-tag-filter]');
   if (!input) return;
   const wanted = input.value.trim().toLowerCase().replace(/[(),]/g, '');
   for (const row of document.querySelectorAll('#tag-list tbody tr')) {
-    row.hidden = wanted !== '' && !row.textContent.toLowerCase().replace(/[(),]/g, '').includes(wanted);
+    row.hidden = wanted !== '' && !`${row.textContent} ${row.dataset.keyword}`.toLowerCase().replace(/[(),]/g, '').includes(wanted);
   }
 }
 
-document.addEventListener('DOMContentLoaded', () => {
-  const root = document.querySelector('[data-stack]');
-  if (root) new Stack(root);
-  document.querySelector('[data-tag-filter]')?.addEventListener('input', filterTags);
-});
+document.addEventListener('input', event => { if (event.target.matches('[data-tag-filter]')) filterTags(); });

@@ -1,20 +1,17 @@
 // Uploads by tus: files and folders, several at a time, that go on after a broken connection or a reload.
+import htmx from 'htmx.org';
 import * as tus from 'tus-js-client';
 import { fromDrop, fromInput } from './dropped.js';
+import { visit } from './pages.js';
 import { problemOf, toast } from './toasts.js';
+import { isOver, showPanel, state } from './upload_panel.js';
 
 const PARALLEL = 4;
 const SMALL_BYTES = 4 << 20; // up to here a file goes in one request, and is not worth remembering
 const REFRESH_MS = 1500;
-const ROWS = 30;
 const RETRIES = [0, 1000, 3000, 5000, 10000, 20000, 30000];
+const BROKEN = 'The connection broke off.';
 const csrf = () => document.body.dataset.csrf;
-
-const state = { items: [], done: 0, paused: false, panel: null, refreshed: 0, folded: false };
-
-function add(file, path, parent) {
-  state.items.push({ file, path, parent, sent: 0, state: 'waiting', problem: '' });
-}
 
 function fingerprint(item) {
   return `sinfonietta ${item.parent} ${item.path} ${item.file.size} ${item.file.lastModified}`;
@@ -25,7 +22,7 @@ function upload(item) {
   const small = item.file.size <= SMALL_BYTES;
   item.upload = new tus.Upload(item.file, {
     endpoint: '/api/v1/uploads/',
-    metadata: { filename: item.file.name, relativePath: item.path, parent: item.parent, modified: String(item.file.lastModified) },
+    metadata: { filename: item.path.split('/').pop(), relativePath: item.path, parent: item.parent, modified: String(item.file.lastModified) },
     headers: { 'X-CSRFToken': csrf() },
     uploadDataDuringCreation: small,
     retryDelays: RETRIES,
@@ -33,15 +30,20 @@ function upload(item) {
     storeFingerprintForResuming: !small,
     removeFingerprintOnSuccess: true,
     onShouldRetry: error => !(error.originalResponse?.getStatus() >= 400 && error.originalResponse.getStatus() < 500 && error.originalResponse.getStatus() !== 409),
-    onProgress: sent => { item.sent = sent; draw(); },
+    onProgress: sent => { item.sent = sent; showPanel(); },
     onSuccess: () => end(item, 'done'),
-    onError: error => end(item, 'failed', problemOf(error.originalResponse?.getBody(), 'The connection broke off.')),
+    onError: error => end(item, 'failed', reason(error.originalResponse)),
   });
   if (small) item.upload.start();
   else item.upload.findPreviousUploads().then(previous => {
     if (previous.length) item.upload.resumeFromPreviousUpload(previous[0]);
     item.upload.start();
   });
+}
+
+function reason(response) {
+  if (response?.getStatus() === 401) return 'You are not signed in any more: sign in again, and try it again here.';
+  return problemOf(response?.getBody(), BROKEN);
 }
 
 function end(item, how, problem = '') {
@@ -66,35 +68,40 @@ function next() {
       running += 1;
     }
   }
-  draw();
-  if (state.done) refreshTable();
+  showPanel();
+  if (state.done) refreshPage();
 }
 
-// The table shows what has arrived: now and then while it goes on, and at the end.
+// The page shows what has arrived: now and then while it goes on, and at the end.
 let refreshTimer = null;
-function refreshTable() {
-  const wait = isOver() ? 0 : Math.max(0, REFRESH_MS - (Date.now() - state.refreshed));
+let refreshed = 0;
+function refreshPage() {
+  const wait = isOver() ? 0 : Math.max(0, REFRESH_MS - (Date.now() - refreshed));
   if (refreshTimer && wait) return;
   clearTimeout(refreshTimer);
   refreshTimer = setTimeout(() => {
     refreshTimer = null;
-    state.refreshed = Date.now();
-    if (!document.querySelector('.modal.show, .dropdown-menu.show')) document.body.dispatchEvent(new CustomEvent('refresh'));
+    refreshed = Date.now();
+    if (state.offline || document.querySelector('.modal.show, .dropdown-menu.show')) return;
+    if (document.querySelector('#shell [hx-trigger^="refresh"]')) document.body.dispatchEvent(new CustomEvent('refresh'));
+    else if (document.querySelector('[data-upload=version]')) visit();
   }, wait);
 }
 
-const isOver = () => state.items.every(item => ['done', 'failed', 'stopped'].includes(item.state));
+function pause() {
+  state.paused = true;
+  for (const item of state.items.filter(one => one.state === 'sending')) {
+    item.upload.abort();
+    item.state = 'held';
+  }
+  next();
+}
 
-function pauseOrResume() {
-  state.paused = !state.paused;
-  for (const item of state.items) {
-    if (state.paused && item.state === 'sending') {
-      item.upload.abort();
-      item.state = 'held';
-    } else if (!state.paused && item.state === 'held') {
-      item.state = 'sending';
-      item.upload.start();
-    }
+function resume() {
+  state.paused = false;
+  for (const item of state.items.filter(one => one.state === 'held')) {
+    item.state = 'sending';
+    item.upload.start();
   }
   next();
 }
@@ -107,116 +114,59 @@ function stop() {
   close();
 }
 
-function retry() {
-  for (const item of state.items) if (item.state === 'failed' && item.file instanceof File) item.state = 'waiting';
+function retry(which = () => true) {
+  for (const item of state.items) if (item.state === 'failed' && which(item)) item.state = 'waiting';
   next();
 }
 
 function close() {
-  state.items = [];
-  state.done = 0;
-  state.paused = false;
+  Object.assign(state, { items: [], done: 0, paused: false });
   state.panel.hidden = true;
 }
 
-const size = bytes => {
-  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
-  const step = bytes ? Math.min(Math.floor(Math.log2(bytes) / 10), 4) : 0;
-  return `${(bytes / 1024 ** step).toFixed(step ? 1 : 0)} ${units[step]}`;
-};
-
-let frame = 0;
-function draw() {
-  cancelAnimationFrame(frame);
-  frame = requestAnimationFrame(paint);
+// Without a network nothing fails: it waits, and goes on by itself.
+function offline() {
+  if (isOver() || state.paused) return;
+  state.offline = true;
+  pause();
 }
 
-function paint() {
-  const { panel, items } = state;
-  if (!items.length) return;
-  panel.hidden = false;
-  const failed = items.filter(item => item.state === 'failed');
-  const total = items.reduce((sum, item) => sum + item.file.size, 0);
-  const sent = items.reduce((sum, item) => sum + item.sent, 0);
-  const over = isOver();
-  const title = over
-    ? (failed.length ? `${state.done} uploaded, ${failed.length} failed` : `${state.done} ${state.done === 1 ? 'file' : 'files'} uploaded`)
-    : `${state.paused ? 'Paused: ' : 'Uploading '}${state.done} of ${items.length}`;
-  if (!panel.firstElementChild) panel.innerHTML = PANEL;
-  const find = name => panel.querySelector(`[data-${name}]`);
-  if (find('title').textContent !== title) find('title').textContent = title;
-  find('all').value = total ? sent / total : (over ? 1 : 0);
-  find('sizes').textContent = `${size(sent)} of ${size(total)}`;
-  find('pause').hidden = find('stop').hidden = over;
-  find('pause').firstElementChild.className = state.paused ? 'bi bi-play-fill' : 'bi bi-pause-fill';
-  find('pause').setAttribute('aria-label', state.paused ? 'Resume' : 'Pause');
-  find('retry').hidden = !failed.length || !over;
-  find('close').hidden = !over;
-  find('rows').hidden = state.folded;
-  const shown = [...failed, ...items.filter(item => ['sending', 'held'].includes(item.state)), ...items.filter(item => item.state === 'waiting'), ...items.filter(item => item.state === 'done').reverse()].slice(0, ROWS);
-  find('rows').replaceChildren(...shown.map(row));
-  panel.dataset.state = over ? (failed.length ? 'failed' : 'done') : 'busy';
+function online() {
+  const waited = state.offline;
+  state.offline = false;
+  if (waited) resume();
+  retry(item => item.problem === BROKEN);
 }
-
-function row(item) {
-  const element = document.createElement('li');
-  element.className = `is-${item.state}`;
-  const name = document.createElement('span');
-  name.textContent = item.path;
-  name.title = item.path;
-  element.append(name);
-  if (item.problem) {
-    const problem = document.createElement('em');
-    problem.textContent = item.problem;
-    element.append(problem);
-  } else {
-    const bar = document.createElement('progress');
-    bar.max = 1;
-    bar.value = item.state === 'done' ? 1 : (item.file.size ? item.sent / item.file.size : 0);
-    bar.setAttribute('aria-label', item.path);
-    element.append(bar);
-  }
-  return element;
-}
-
-const PANEL = `<header><strong data-title role="status"></strong><span data-sizes></span>
-  <button class="btn btn-icon btn-sm" type="button" data-pause aria-label="Pause"><i class="bi bi-pause-fill"></i></button>
-  <button class="btn btn-icon btn-sm" type="button" data-retry aria-label="Try the failed ones again"><i class="bi bi-arrow-clockwise"></i></button>
-  <button class="btn btn-icon btn-sm" type="button" data-fold aria-label="Show or hide the files"><i class="bi bi-chevron-expand"></i></button>
-  <button class="btn btn-icon btn-sm" type="button" data-stop aria-label="Stop all uploads"><i class="bi bi-stop-fill"></i></button>
-  <button class="btn btn-icon btn-sm" type="button" data-close aria-label="Close"><i class="bi bi-x-lg"></i></button></header>
-  <progress data-all max="1" value="0" aria-label="All uploads"></progress><ul data-rows></ul>`;
 
 async function begin(found, parent) {
   for await (const { file, path } of found) {
-    add(file, path, parent);
+    state.items.push({ file, path, parent, sent: 0, state: 'waiting', problem: '' });
     if (state.items.length % 50 === 1) next();
   }
   next();
 }
 
-function choose(kind, parent) {
+function choose(kind, parent, name) {
   const input = document.createElement('input');
   input.type = 'file';
-  input.multiple = true;
+  input.multiple = kind !== 'version';
   input.webkitdirectory = kind === 'folder';
-  input.addEventListener('change', () => begin(fromInput(input), parent));
+  input.addEventListener('change', () => begin(kind === 'version' ? [{ file: input.files[0], path: name }] : fromInput(input), parent));
   input.click();
 }
 
 // Uploads that a reload or a crash of the browser cut off are remembered here by tus-js-client.
-function interrupted() {
-  return Object.keys(localStorage).filter(key => key.startsWith('tus::sinfonietta '));
-}
+const interrupted = () => Object.keys(localStorage).filter(key => key.startsWith('tus::sinfonietta '));
 
-function offerToResume(here) {
+function offerToResume(place) {
   const keys = interrupted();
-  if (!keys.length) return;
+  if (!keys.length || !isOver() || document.querySelector('[data-interrupted]')) return;
   const kept = keys.map(key => JSON.parse(localStorage[key]).metadata ?? {});
   const names = kept.map(metadata => metadata.filename).slice(0, 3).join(', ');
-  const elsewhere = kept.map(metadata => metadata.parent).find(parent => parent !== here);
+  const elsewhere = kept.map(metadata => metadata.parent).find(parent => parent !== place.dataset.parent);
   const notice = document.createElement('div');
   notice.className = 'alert alert-info d-flex gap-2 align-items-center';
+  notice.dataset.interrupted = '';
   notice.innerHTML = '<i class="bi bi-cloud-slash" aria-hidden="true"></i><span class="flex-grow-1"></span><button type="button" class="btn btn-sm btn-outline-secondary">Forget them</button>';
   notice.querySelector('span').textContent = `${keys.length === 1 ? 'An upload was' : `${keys.length} uploads were`} interrupted (${names}${keys.length > 3 ? ', …' : ''}). Choose or drop the same files again where they belong, and they go on where they stopped. `;
   if (elsewhere) {
@@ -233,36 +183,44 @@ function offerToResume(here) {
     }
     notice.remove();
   });
-  document.querySelector('.drop')?.before(notice);
+  place.before(notice);
+}
+
+const place = () => document.querySelector('[data-parent]');
+
+function received(transfer) {
+  if (!place()) {
+    toast(document.querySelector('.drop') ? 'You may read this place, and add nothing to it.' : 'Open the folder that they belong in, and drop them there.', { problem: true });
+    return;
+  }
+  begin(fromDrop(transfer), place().dataset.parent).catch(() => toast('The folder could not be read.', { problem: true }));
 }
 
 document.addEventListener('DOMContentLoaded', () => {
   state.panel = document.getElementById('uploads');
-  const actions = { pause: pauseOrResume, retry, stop, close, fold: () => { state.folded = !state.folded; draw(); } };
+  const actions = { pause: () => (state.paused ? resume() : pause()), retry: () => retry(), stop, close, fold: () => { state.folded = !state.folded; showPanel(); } };
   state.panel.addEventListener('click', event => {
     const button = event.target.closest('button');
     for (const name in actions) if (button && name in button.dataset) actions[name]();
   });
-  const place = document.querySelector('[data-parent]');
-  if (!place) return;
-  const { parent } = place.dataset;
-  document.addEventListener('click', event => {
-    const button = event.target.closest('[data-upload]');
-    if (button) choose(button.dataset.upload, parent);
-  });
-  let depth = 0;
-  const isFiles = event => event.dataTransfer?.types.includes('Files');
-  document.addEventListener('dragenter', event => { if (isFiles(event) && ++depth) place.classList.add('is-over'); });
-  document.addEventListener('dragleave', event => { if (isFiles(event) && --depth <= 0) place.classList.remove('is-over'); });
-  document.addEventListener('dragover', event => { if (isFiles(event)) event.preventDefault(); });
-  document.addEventListener('drop', event => {
-    if (!isFiles(event)) return;
-    event.preventDefault();
-    depth = 0;
-    place.classList.remove('is-over');
-    begin(fromDrop(event.dataTransfer), parent).catch(() => toast('The folder could not be read.', { problem: true }));
-  });
-  offerToResume(parent);
 });
-
+document.addEventListener('click', event => {
+  const button = event.target.closest('[data-upload]');
+  if (button) choose(button.dataset.upload, button.dataset.into ?? place().dataset.parent, button.dataset.name);
+});
+let depth = 0;
+const isFiles = event => event.dataTransfer?.types.includes('Files');
+document.addEventListener('dragenter', event => { if (isFiles(event) && ++depth) place()?.classList.add('is-over'); });
+document.addEventListener('dragleave', event => { if (isFiles(event) && --depth <= 0) place()?.classList.remove('is-over'); });
+document.addEventListener('dragover', event => { if (isFiles(event)) event.preventDefault(); });
+document.addEventListener('drop', event => {
+  if (!isFiles(event)) return;
+  event.preventDefault(); // or the browser would open the file and leave the page
+  depth = 0;
+  place()?.classList.remove('is-over');
+  received(event.dataTransfer);
+});
+htmx.onLoad(() => { if (state.panel && place()) offerToResume(place()); });
+window.addEventListener('offline', offline);
+window.addEventListener('online', online);
 window.addEventListener('beforeunload', event => { if (state.items.length && !isOver()) event.preventDefault(); });

@@ -194,3 +194,81 @@ def test_the_pages_fit_a_phone(server: Server, sign_in: Callable[[str], Page]) -
     page.get_by_role("button", name="Menu").click()
     page.get_by_role("link", name="Trash").click()
     page.get_by_role("heading", name="Trash", exact=True).wait_for()
+
+
+def test_one_looks_around_while_uploads_go_on(server: Server, sign_in: Callable[[str], Page], tmp_path: Path) -> None:
+    """Other pages, the way back, and a network that goes away for a while: nothing of it ends the uploads."""
+    (tmp_path / "many").mkdir()
+    for number in range(60):
+        (tmp_path / "many" / f"{number:02}.bin").write_bytes(bytes([number]) * 20_000)
+    page = sign_in("ines")
+    page.get_by_role("link", name="Your own place").click()
+    page.get_by_role("heading", name="ines").wait_for()
+    title = page.locator("#uploads [data-title]")
+    drop(page, tmp_path / "many")
+    title.wait_for()
+    page.locator("#uploads").get_by_role("button", name="Pause").click()
+    expect(title).to_contain_text("Paused")
+    page.get_by_role("link", name="Studies").first.click()
+    page.get_by_role("heading", name="Studies", exact=True).wait_for()
+    expect(page).to_have_title("Studies · Sinfonietta")
+    page.go_back()
+    page.get_by_role("heading", name="ines").wait_for()
+    page.get_by_label("Filter by name").fill("many")
+    page.context.set_offline(True)
+    page.context.set_offline(False)
+    page.locator("#uploads").get_by_role("button", name="Resume").click()
+    page.context.set_offline(True)
+    expect(title).to_contain_text("No network, waiting")
+    page.context.set_offline(False)
+    expect(title).to_have_text("60 files uploaded", timeout=60_000)
+    page.get_by_role("link", name="many").click()
+    expect(page.locator(".pager")).to_contain_text("of 60")
+
+
+def test_what_was_thrown_away_is_taken_back(server: Server, sign_in: Callable[[str], Page], tmp_path: Path) -> None:
+    (tmp_path / "report.txt").write_text("first")
+    page = sign_in("ines")
+    page.get_by_role("button", name="New collection").click()
+    page.locator("#new-collection").get_by_label("Name").fill("Desk of regrets")
+    page.get_by_role("button", name="Create").click()
+    page.get_by_role("heading", name="Nothing here yet").wait_for()
+    drop(page, tmp_path / "report.txt")
+    page.get_by_role("link", name="report.txt").wait_for()
+    page.get_by_label("Actions for report.txt").click()
+    menu = page.locator(".dropdown-menu.show")
+    expect(menu.get_by_role("button", name="Move to trash")).to_be_in_viewport(ratio=1)
+    page.keyboard.press("Escape")
+    page.get_by_label("Select report.txt").focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Delete")
+    page.get_by_role("heading", name="Nothing here yet").wait_for()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("link", name="report.txt").click()
+    expect(page.locator("pre.text")).to_have_text("first")
+    (tmp_path / "other name.txt").write_text("second")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_label("More", exact=True).click()
+        page.get_by_role("button", name="Upload a new version").click()
+    chooser.value.set_files(tmp_path / "other name.txt")
+    expect(page.locator("pre.text")).to_have_text("second")
+    page.locator(".versions").get_by_role("button", name="restore").click()
+    expect(page.locator("pre.text")).to_have_text("first")
+
+
+def test_who_may_only_read_loses_nothing_by_dropping(
+    server: Server, sign_in: Callable[[str], Page], tmp_path: Path
+) -> None:
+    """The browser would open the file and leave the page; and a session that ended leads back to where one was."""
+    (tmp_path / "note.txt").write_text("a note")
+    page = sign_in("mallory")
+    page.get_by_role("link", name="Jobs").click()
+    page.get_by_role("heading", name="Jobs", exact=True).wait_for()
+    drop(page, tmp_path / "note.txt")
+    expect(page.locator("#toasts")).to_contain_text("Open the folder that they belong in")
+    page.context.clear_cookies()
+    page.get_by_role("link", name="Trash").click()
+    page.get_by_label("Name").fill("mallory")
+    page.get_by_label("Password").fill("quite-long-mallory")
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("heading", name="Jobs", exact=True).wait_for()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +14,9 @@ import pytest
 from tests.support.server import Server
 
 pytestmark = pytest.mark.service
-CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,unsupported_method"
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +52,17 @@ def test_the_document_says_how_to_authenticate_and_what_can_go_wrong(server: Ser
     for path, operations in document["paths"].items():
         for operation in operations.values():
             assert {"401", "404", "422"} <= set(operation["responses"]), path
+    names = [operation["operationId"] for operations in document["paths"].values() for operation in operations.values()]
+    assert len(names) == len(set(names))
+    assert {"get_me", "post_collections", "get_collection", "put_named_file"} <= set(names)
+
+
+def test_the_page_of_the_document_runs_under_the_policy_of_the_site(server: Server) -> None:
+    """No script and no style stands in it: everything comes from an address of this site that is there."""
+    server.user("carol")
+    headers = {"Authorization": f"Bearer {server.token('carol')}"}
+    page = httpx.get(f"{server.url}/api/v1/docs", headers=headers)
+    assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+    assert not re.search(r"<style|<script(?! src=)| on\w+=", page.text)
+    for address in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+        assert httpx.get(f"{server.url}{html.unescape(address)}", headers=headers).status_code == 200, address

@@ -89,6 +89,23 @@ def test_killed_at_any_step_it_is_there_whole_or_not_at_all(installation: Server
     assert installation.verify() == []
 
 
+@pytest.mark.parametrize("call", ["fdatasync", "link", "rename", "fsync"])
+def test_a_disk_that_fails_at_any_step_keeps_nothing_half(installation: Server, call: str) -> None:
+    """EIO at the first, second, ... such call, until a run gets through."""
+    for number in range(1, 8):
+        name = f"eio-{call}-{number}"
+        acknowledged = run(installation, name, "-e", f"inject={call}:error=EIO:when={number}")
+        digest = hashlib.sha256(name.encode() * 1000).hexdigest()
+        found = files(installation)
+        assert found.get(name) in ((digest,) if acknowledged else (None, digest))
+        if acknowledged:
+            break
+    else:
+        pytest.fail("no run got through")
+    assert list((installation.data / "blobs" / "staging").iterdir()) == []
+    assert installation.verify() == []
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 24 MiB."""

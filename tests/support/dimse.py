@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sinfonietta.interfaces.dimse.server import Process, listen
+from sinfonietta.interfaces.dimse.server import Process
 from tests.support.server import free_port
 
 OURS, THEIRS = "SINFONIETTA", "TESTER"
@@ -26,7 +28,7 @@ class Door:
     _thread: threading.Thread | None = None
 
     def __enter__(self) -> Door:
-        listener = listen("127.0.0.1", 0)
+        listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = int(listener.getsockname()[1])
         self._process = Process(listener)
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -96,9 +98,6 @@ class Listener:
 @contextmanager
 def listening(folder: Path, *options: str) -> Iterator[Listener]:
     """A node that listens, until it is not needed any more."""
-    import socket
-    import time
-
     folder.mkdir(exist_ok=True)
     listener = Listener(folder, options)
     command = ["storescp", *options, "-od", str(folder), "-aet", THEIRS, str(listener.port)]

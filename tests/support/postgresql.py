@@ -32,15 +32,23 @@ class Cluster:
     def start(self) -> str:
         """Start it; the URL of its database."""
         self._run("initdb", "-D", str(self.data), "-U", "test", "-A", "trust", "-E", "UTF8", "--no-sync")
-        port = _free_port()
-        options = f"-c listen_addresses=127.0.0.1 -p {port} -c unix_socket_directories={self.folder} -c fsync=off"
+        self.port = _free_port()
+        self.resume()
+        return f"postgresql://test@127.0.0.1:{self.port}/postgres"
+
+    def resume(self) -> None:
+        """Start it where it was."""
+        options = f"-c listen_addresses=127.0.0.1 -p {self.port} -c unix_socket_directories={self.folder} -c fsync=off"
         self._run("pg_ctl", "-D", str(self.data), "-w", "-l", str(self.folder / "log"), "-o", options, "start")
-        return f"postgresql://test@127.0.0.1:{port}/postgres"
+
+    def pause(self) -> None:
+        """End it as a crash would; its data stay."""
+        self._run("pg_ctl", "-D", str(self.data), "-m", "immediate", "stop")
 
     def stop(self) -> None:
         """End it and remove its folder."""
         if (self.data / "postmaster.pid").exists():
-            self._run("pg_ctl", "-D", str(self.data), "-m", "immediate", "stop")
+            self.pause()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

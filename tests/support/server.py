@@ -32,6 +32,7 @@ class Server:
     dimse_port: int = 0
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -96,4 +97,4 @@ class Server:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SINFONIETTA_")}
-        return kept | {"SINFONIETTA_DATA": str(self.data), "SINFONIETTA_LOG_LEVEL": "WARNING"}
+        return kept | {"SINFONIETTA_DATA": str(self.data), "SINFONIETTA_LOG_LEVEL": "WARNING"} | self.settings

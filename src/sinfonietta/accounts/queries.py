@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from sinfonietta.accounts.actor import Actor, Origin, Scope
 from sinfonietta.accounts.models import EVERYONE, Group, Membership, Token, User
-from sinfonietta.common.errors import Forbidden, NotFound
+from sinfonietta.common.errors import Forbidden, Invalid, NotFound
+from sinfonietta.common.paging import Page, decode_cursor, encode_cursor
+
+Row = TypeVar("Row", bound=Any)
 
 
 def actor_for_user(user: User, origin: Origin, *, scope: Scope = Scope.ADMIN) -> Actor:
@@ -120,9 +124,9 @@ def user(*, actor: Actor, uid: UUID) -> User:
     return found
 
 
-def groups(*, actor: Actor) -> list[Group]:
-    """The groups that the actor belongs to; all for administrators."""
-    return list(_visible_groups(actor).order_by("name"))
+def groups(*, actor: Actor, cursor: str | None = None, limit: int | None = None) -> Page[Group]:
+    """The groups that the actor belongs to; all for administrators. Raises Invalid for a cursor that is not ours."""
+    return _by_name(_visible_groups(actor), "name", cursor, limit)
 
 
 def _visible_groups(actor: Actor) -> QuerySet[Group]:
@@ -138,15 +142,36 @@ def group(*, actor: Actor, uid: UUID) -> Group:
     return found
 
 
-def members(*, actor: Actor, uid: UUID) -> Sequence[Membership]:
-    """Who belongs to a group that the actor sees. Raises NotFound."""
+def group_named(*, actor: Actor, name: str) -> Group:
+    """One of the groups that the actor sees, by id or name. Raises NotFound."""
+    found = _visible_groups(actor).filter(_by_id_or_name(name)).first()
+    if found is None:
+        raise NotFound(f"There is no group {name!r}.")
+    return found
+
+
+def members(*, actor: Actor, uid: UUID, cursor: str | None = None, limit: int | None = None) -> Page[Membership]:
+    """Who belongs to a group that the actor sees. Raises NotFound, Invalid for a cursor that is not ours."""
     found = Membership.objects.filter(group=group(actor=actor, uid=uid))
-    return list(found.select_related("user").order_by("user__name"))
+    return _by_name(found.select_related("user"), "user__name", cursor, limit)
 
 
-def member(*, actor: Actor, group: Group, uid: UUID) -> User:
+def _by_name(rows: QuerySet[Row], field: str, cursor: str | None, limit: int | None) -> Page[Row]:
+    """A page in the order of a name, which is unique; without a limit all."""
+    if cursor:
+        last = decode_cursor(cursor, 1)[0]
+        if not isinstance(last, str):
+            raise Invalid("The cursor is not one of this list.", errors={"cursor": ["not valid"]})
+        rows = rows.filter(**{f"{field}__gt": _storable(last)})
+    found = list(rows.order_by(field)[: None if limit is None else limit + 1])
+    if limit is None or len(found) <= limit:
+        return Page(found, None)
+    return Page(found[:limit], encode_cursor(attrgetter(field.replace("__", "."))(found[limit - 1])))
+
+
+def member(*, actor: Actor, group: Group, uid: UUID) -> Membership:
     """Somebody who belongs to the group, also when their account is closed. Raises NotFound."""
-    found = User.objects.filter(uid=uid, memberships__group=group).first()
+    found = Membership.objects.filter(group=group, user__uid=uid).select_related("user").first()
     if found is None:
         raise NotFound("They do not belong to the group.")
     return found
@@ -162,6 +187,20 @@ def manages(actor: Actor, group: Group) -> bool:
 def tokens(*, actor: Actor) -> list[Token]:
     """The actor's own tokens, newest first."""
     return list(Token.objects.filter(user=actor.user_id).order_by("-created"))
+
+
+def token(*, actor: Actor, uid: UUID) -> Token:
+    """One of the actor's own tokens. Raises NotFound."""
+    found = Token.objects.filter(user=actor.user_id, uid=uid).first()
+    if found is None:
+        raise NotFound("There is no such token.")
+    return found
+
+
+def tokens_of(*, actor: Actor, user: User) -> list[Token]:
+    """The tokens of an account, newest first, for administrators. Raises Forbidden."""
+    require_admin(actor)
+    return list(Token.objects.filter(user=user.pk).order_by("-created"))
 
 
 def token_id(secret: str) -> UUID:

@@ -128,13 +128,17 @@ def end_sessions(*, actor: Actor, user: User) -> None:
 
 
 def set_active(*, actor: Actor, user: User, active: bool) -> None:
-    """Open or close an account, at once on every door. Raises Forbidden, Conflict for the last administrator."""
+    """Open or close an account, at once on every door; closing ends its sessions for good, its tokens sleep.
+
+    Raises Forbidden, Conflict for the last administrator.
+    """
     queries.require_admin(actor)
     with transaction.atomic():
         if not active:
             _not_last_admin(user)
-        User.objects.filter(pk=user.pk).update(is_active=active)
+            user.sessions_valid_after = now()
         user.is_active = active
+        user.save(update_fields=["is_active", "sessions_valid_after"])
         audit.record(actor=actor, action="user.opened" if active else "user.closed", target=user.uid)
 
 
@@ -163,9 +167,13 @@ def _not_last_admin(user: User) -> None:
         raise Conflict("This is the last administrator; make another one first.")
 
 
-def _own_or_admin(actor: Actor, user: User) -> None:
+def _all_scope(actor: Actor) -> None:
     if actor.scope < Scope.ADMIN:
         raise Forbidden("This needs a session, or a token of scope admin.")
+
+
+def _own_or_admin(actor: Actor, user: User) -> None:
+    _all_scope(actor)
     if actor.user_id != user.pk:
         queries.require_admin(actor)
 
@@ -216,12 +224,16 @@ def delete_group(*, actor: Actor, group: Group) -> None:
         Principal.objects.filter(pk=principal).delete()
 
 
-def add_member(*, actor: Actor, group: Group, user: User, is_manager: bool = False) -> Membership:
-    """Add a member, or change whether they manage the group. Raises Forbidden."""
+def add_member(*, actor: Actor, group: Group, user: User, is_manager: bool | None = None) -> Membership:
+    """Add a member, or change whether they manage the group; None leaves that as it is. Raises Forbidden."""
     _require_manager(actor, group)
+    said = {} if is_manager is None else {"is_manager": is_manager}
     with transaction.atomic():
-        membership, _ = Membership.objects.update_or_create(group=group, user=user, defaults={"is_manager": is_manager})
-        audit.record(actor=actor, action="group.member_added", target=group.uid, user=str(user.uid), manager=is_manager)
+        membership, _ = Membership.objects.update_or_create(group=group, user=user, defaults=said)
+        audit.record(
+            actor=actor, action="group.member_added", target=group.uid, user=str(user.uid),
+            manager=membership.is_manager,
+        )  # fmt: skip
     return membership
 
 
@@ -266,8 +278,10 @@ def _require_manager(actor: Actor, group: Group) -> None:
 def create_token(
     *, actor: Actor, user: User, name: str, scope: str = Token.Scope.WRITE, days: int | None = None
 ) -> tuple[Token, str]:
-    """A new token and its secret, which is kept nowhere. Raises Forbidden, Invalid."""
-    _own_or_admin(actor, user)
+    """A new token and its secret, which is kept nowhere. Raises Forbidden, for another's account too, Invalid."""
+    _all_scope(actor)
+    if actor.user_id != user.pk and not actor.is_system:  # an administrator would read as somebody else
+        raise Forbidden("Everyone makes their own tokens.")
     if scope not in Token.Scope.values:
         raise Invalid("The scope is read, write or admin.", errors={"scope": ["not valid"]})
     if days is not None and not 0 < days <= LONGEST_DAYS:

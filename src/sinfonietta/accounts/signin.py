@@ -36,24 +36,17 @@ def check_password(name: str, password: str, *, origin: Origin) -> User:
     name = name.replace("\0", "")  # no account has one in its name, and PostgreSQL knows none
     attempts.check(name, origin.address)
     user = User.objects.filter(name__iexact=name).first()
-    stored = user.password if user and user.has_usable_password() else _dummy()
-    right = matches(password, stored) and user is not None and user.is_active
-    if not right or user is None:
+    if user is None or not user.has_usable_password():
+        make_password(password)  # costs what a comparison costs
+        right = False
+    else:
+        right = matches(password, user.password) and user.is_active
+    if user is None or not right:
         attempts.failed(name, origin.address)
         audit.record(actor=SYSTEM.at(origin), action="signin.failed", target=user.uid if user else None)
         raise NotSignedIn(WRONG)
     attempts.succeeded(name, origin.address)
     return user
-
-
-_dummy_hash: list[str] = []
-
-
-def _dummy() -> str:
-    """A hash that nothing matches, made once with the site's own cost."""
-    if not _dummy_hash:
-        _dummy_hash.append(make_password(secrets.token_urlsafe()))
-    return _dummy_hash[0]
 
 
 def check_token(secret: str, *, origin: Origin) -> Token:

@@ -11,19 +11,20 @@ import fcntl
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 import structlog
 
-from sinfonietta.blobs.errors import Damaged
+from sinfonietta.blobs.errors import Busy, Damaged
 from sinfonietta.blobs.models import Blob
 from sinfonietta.blobs.store import BLOCK_BYTES, Hasher
-from sinfonietta.common.errors import Conflict, NotFound, OutOfStorage
+from sinfonietta.common.errors import NotFound, OutOfStorage, Unavailable
 
 log = structlog.get_logger("sinfonietta.blobs")
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+GONE = "The upload is not kept any more."
 DURABLE_EVERY_BYTES = 64 << 20
 """Long transfers are made durable in steps, so that the end does not wait for all of it."""
 
@@ -42,7 +43,7 @@ class LocalStore:
     def stage(self) -> str:
         """A new, empty place in staging."""
         key = secrets.token_hex(16)
-        with _room():
+        with _disk():
             os.close(os.open(self.staging / key, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         return key
 
@@ -53,20 +54,26 @@ class LocalStore:
     def append(
         self, staged: str, offset: int, stream: IO[bytes], *, limit: int | None, hasher: Hasher | None = None
     ) -> int:
-        """Append a stream at ``offset`` and make it durable. Raises OutOfStorage, NotFound."""
+        """Append a stream at ``offset`` and make it durable; see ``store.Store.append``."""
+        descriptor = self._open(staged, os.O_WRONLY)
         try:
-            descriptor = os.open(self.staging / staged, os.O_WRONLY)
-        except FileNotFoundError as error:
-            raise NotFound("The upload is not kept any more.") from error
-        try:
-            with _room():
+            with _disk():
+                if os.fstat(descriptor).st_size < offset:
+                    raise NotFound(GONE)
                 os.ftruncate(descriptor, offset)
                 os.lseek(descriptor, offset, os.SEEK_SET)
-                written = _pour(stream, descriptor, limit, hasher)
+            written = _pour(stream, descriptor, limit, hasher)
+            with _disk():
                 os.fdatasync(descriptor)
             return written
         finally:
             os.close(descriptor)
+
+    def _open(self, staged: str, how: int) -> int:
+        try:
+            return os.open(self.staging / staged, how)
+        except FileNotFoundError as error:
+            raise NotFound(GONE) from error
 
     def truncate(self, staged: str, size_bytes: int) -> None:
         """Forget what was staged beyond a size."""
@@ -74,16 +81,13 @@ class LocalStore:
 
     @contextmanager
     def hold(self, staged: str) -> Iterator[None]:
-        """Be the only writer, by a lock of the kernel that ends with its holder. Raises Conflict, NotFound."""
-        try:
-            descriptor = os.open(self.staging / staged, os.O_RDONLY)
-        except FileNotFoundError as error:
-            raise NotFound("The upload is not kept any more.") from error
+        """Be the only writer, by a lock of the kernel that ends with its holder. Raises Busy, NotFound."""
+        descriptor = self._open(staged, os.O_RDONLY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
         except BlockingIOError as error:
-            raise Conflict("Somebody else is writing to this upload at the moment.") from error
+            raise Busy("Somebody else is writing to this upload at the moment.") from error
         finally:
             os.close(descriptor)
 
@@ -122,12 +126,14 @@ class LocalStore:
         key = f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
         source, target = self.staging / staged, self.root / key
         twin = self.staging / f"{staged}.{secrets.token_hex(4)}"
-        with _room():
+        with _disk():
             self._folders(target.parent)
             os.link(source, twin)  # whose bytes are durable since ``append``
-            # Replacing is safe: what is there under this hash has the same bytes, or is damaged and now mended.
-            os.rename(twin, target)
-            twin.unlink(missing_ok=True)  # still there if both names were one file already (POSIX rename)
+            try:
+                # Replacing is safe: what is there under this hash has the same bytes, or is damaged and now mended.
+                os.rename(twin, target)
+            finally:
+                twin.unlink(missing_ok=True)  # still there if both names were one file already (POSIX rename)
             _sync(target.parent)
         return key
 
@@ -141,13 +147,13 @@ class LocalStore:
         _sync(folder.parent)
 
     def path(self, blob: Blob) -> Path | None:
-        """The file. Raises Damaged when it is missing or has another size."""
+        """The file. Raises Damaged when it is missing, has another size, or was found to be damaged."""
         path = self.root / blob.key
         try:
             size = path.stat().st_size
         except FileNotFoundError:
             size = -1
-        if size != blob.size_bytes:
+        if size != blob.size_bytes or blob.damaged:
             log.error("stored bytes are damaged", sha256=blob.sha256, expected=blob.size_bytes, found=size)
             raise Damaged("The stored bytes are missing or damaged; an administrator can run `sinfonietta verify`.")
         return path
@@ -169,24 +175,30 @@ class LocalStore:
         """All that is kept, with the time of its last change (seconds since 1970)."""
         for first in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
             for second in sorted(first.iterdir()):
-                for entry in second.iterdir():
-                    yield f"{first.name}/{second.name}/{entry.name}", entry.stat().st_mtime
+                for name, changed in _entries(second):
+                    yield f"{first.name}/{second.name}/{name}", changed
 
     def staged(self) -> Iterator[tuple[str, float]]:
         """All that is in staging, with the time of its last change."""
-        for entry in self.staging.iterdir():
+        return _entries(self.staging)
+
+
+def _entries(folder: Path) -> Iterator[tuple[str, float]]:
+    for entry in folder.iterdir():
+        with suppress(FileNotFoundError):  # gone meanwhile
             yield entry.name, entry.stat().st_mtime
 
 
 @contextmanager
-def _room() -> Iterator[None]:
-    """A full disk is an answer of its own."""
+def _disk() -> Iterator[None]:
+    """What a disk can answer: it is full, or it fails. Then nothing that was not durable before is believed to be."""
     try:
         yield
     except OSError as error:
         if error.errno in FULL:
             raise OutOfStorage("The server's disk is full; nothing was kept of this.") from error
-        raise
+        log.error("the disk fails", problem=str(error))
+        raise Unavailable("The server cannot write to its disk at the moment; nothing was kept of this.") from error
 
 
 def _pour(stream: IO[bytes], descriptor: int, limit: int | None, hasher: Hasher | None) -> int:
@@ -195,17 +207,22 @@ def _pour(stream: IO[bytes], descriptor: int, limit: int | None, hasher: Hasher 
         block = stream.read(BLOCK_BYTES if limit is None else min(BLOCK_BYTES, limit - written))
         if not block:
             break
-        view = memoryview(block)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        with _disk():
+            _write(descriptor, block)
+            since += len(block)
+            if since >= DURABLE_EVERY_BYTES:
+                os.fdatasync(descriptor)
+                since = 0
         if hasher:
             hasher.update(block)
         written += len(block)
-        since += len(block)
-        if since >= DURABLE_EVERY_BYTES:
-            os.fdatasync(descriptor)
-            since = 0
     return written
+
+
+def _write(descriptor: int, block: bytes) -> None:
+    view = memoryview(block)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def _blocks(path: Path, start: int, length: int) -> Iterator[bytes]:

@@ -16,3 +16,6 @@ class Blob(models.Model):
     created = models.DateTimeField(auto_now_add=True)
     touched = models.DateTimeField(help_text="Last time somebody filed it: garbage collection waits a grace from here")
     verified = models.DateTimeField(null=True)
+    damaged = models.DateTimeField(
+        null=True, help_text="When other bytes than these were found: they are not served, until the right ones come"
+    )

@@ -6,15 +6,17 @@ import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, ForeignObjectRel, OuterRef, Q
+from django.db.models import Exists, ForeignObjectRel, OuterRef, Q, QuerySet
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.accounts.queries import require_admin
+from sinfonietta.audit import services as audit
 from sinfonietta.blobs import store
 from sinfonietta.blobs.errors import Damaged
 from sinfonietta.blobs.models import Blob
@@ -26,14 +28,15 @@ BATCH = 500
 def keep(*, actor: Actor, sha256: str, size_bytes: int, key: str) -> Blob:
     """The row of bytes that are durable under ``key``; call it in the transaction that files them.
 
-    An existing row is touched, which keeps garbage collection away from it.
+    An existing row is touched, which keeps garbage collection away from it, and damage is mended. Who keeps several in
+    one transaction does so in the order of their hashes, or two could wait for each other.
     """
     blob, made = Blob.objects.get_or_create(
         sha256=sha256,
         defaults={"size_bytes": size_bytes, "key": key, "touched": now(), "store": store.default().name},
     )
     if not made:
-        Blob.objects.filter(id=blob.id).update(touched=now())
+        Blob.objects.filter(id=blob.id).update(touched=now(), damaged=None)
     return blob
 
 
@@ -55,18 +58,33 @@ def collect(*, actor: Actor) -> int:
     """
     require_admin(actor)
     cutoff = now() - timedelta(hours=settings.OPTIONS.blob_grace_h)
-    return sum(_collect(blob, cutoff) for blob in Blob.objects.filter(unused(), touched__lt=cutoff).iterator(BATCH))
+    doomed = Blob.objects.filter(unused(), touched__lt=cutoff)
+    return sum(_collect(actor, blob, doomed) for batch in _batches(doomed) for blob in batch)
 
 
-def _collect(blob: Blob, cutoff: datetime) -> bool:
+def _batches(blobs: QuerySet[Blob]) -> Iterator[list[Blob]]:
+    """All of them, a query for each batch: one that is open for hours would keep SQLite's log from being shortened."""
+    last = 0
+    while batch := list(blobs.filter(id__gt=last).order_by("id")[:BATCH]):
+        yield batch
+        last = batch[-1].id
+
+
+def _collect(actor: Actor, blob: Blob, doomed: QuerySet[Blob]) -> bool:
     with store.default().sweeping():
         with transaction.atomic():
-            doomed = Blob.objects.filter(unused(), id=blob.id, touched__lt=cutoff)
-            if not doomed.exists():
+            if not doomed.filter(id=blob.id).exists():
                 return False
             Blob.objects.filter(id=blob.id).delete()
+            audit.record(actor=actor, action="blob.deleted", sha256=blob.sha256, size_bytes=blob.size_bytes)
         store.default().delete(blob.key)
     return True
+
+
+def remove_strays(*, actor: Actor) -> int:
+    """Remove what a server that died or a refused filing left behind, after the grace of the site; how many."""
+    require_admin(actor)
+    return sum(finding.repaired for finding in _orphans(repair=True))
 
 
 @dataclass(frozen=True)
@@ -90,17 +108,30 @@ def verify(*, actor: Actor, repair: bool = False) -> Iterator[Finding]:
     missing cannot be invented: they are named.
     """
     require_admin(actor)
-    for blob in Blob.objects.order_by("id").iterator(BATCH):
-        found = _look(blob)
-        if found:
-            yield found
-        else:
-            Blob.objects.filter(id=blob.id).update(verified=now())
+    for batch in _batches(Blob.objects.all()):
+        sound = []
+        for blob in batch:
+            found = _look(blob)
+            if found is None:
+                sound.append(blob.id)
+            elif _mark(actor, blob):
+                yield found
+        Blob.objects.filter(id__in=sound).update(verified=now(), damaged=None)
     yield from _orphans(repair)
+
+
+def _mark(actor: Actor, blob: Blob) -> bool:
+    """Note the damage, so that the bytes are not served; False where they were deleted or came anew meanwhile."""
+    with transaction.atomic():
+        still = Blob.objects.filter(id=blob.id, touched=blob.touched).update(damaged=now())
+        if still:
+            audit.record(actor=actor, action="blob.damaged", sha256=blob.sha256, size_bytes=blob.size_bytes)
+    return bool(still)
 
 
 def _look(blob: Blob) -> Finding | None:
     digest = hashlib.sha256()
+    blob.damaged = None  # whatever was found before
     try:
         for block in store.default().open(blob):
             digest.update(block)
@@ -113,10 +144,13 @@ def _look(blob: Blob) -> Finding | None:
 
 def _orphans(repair: bool) -> Iterator[Finding]:
     shelf, oldest = store.default(), time.time() - settings.OPTIONS.blob_grace_h * 3600
-    for key, changed in shelf.kept():
-        sha256 = key.rsplit("/", 1)[-1]
-        if changed < oldest and not Blob.objects.filter(sha256=sha256).exists():
-            yield Finding("bytes without a row", sha256, key, repaired=repair and _remove(key, sha256))
+    old = (key for key, changed in shelf.kept() if changed < oldest)
+    while keys := {key.rsplit("/", 1)[-1]: key for key in islice(old, BATCH)}:
+        known = set(Blob.objects.filter(sha256__in=list(keys)).values_list("sha256", flat=True))
+        for sha256 in keys.keys() - known:
+            yield Finding(
+                "bytes without a row", sha256, keys[sha256], repaired=repair and _remove(keys[sha256], sha256)
+            )
     forgotten = oldest - settings.OPTIONS.upload_days * 86400
     for key, changed in shelf.staged():
         if changed < forgotten:

@@ -36,11 +36,12 @@ class Store(Protocol):
     ) -> int:
         """Append a stream at ``offset``, at most ``limit`` bytes, and make it durable; how many came.
 
-        Raises OutOfStorage when the disk is full; what was written before stays.
+        Raises NotFound where less than ``offset`` is staged, OutOfStorage when the disk is full, Unavailable when it
+        fails: then none of these bytes counts. What the stream raises passes through.
         """
 
     def hold(self, staged: str) -> AbstractContextManager[None]:
-        """Be the only writer of a staged thing, over all processes; ends with the holder. Raises Conflict."""
+        """Be the only writer of a staged thing, over all processes; ends with the holder. Raises Busy."""
 
     def staged_path(self, staged: str) -> Path:
         """A local file with the staged bytes, to be read."""
@@ -64,7 +65,10 @@ class Store(Protocol):
         """Give staged bytes, durably, the name of their hash; their key. They stay staged until discarded."""
 
     def path(self, blob: Blob) -> Path | None:
-        """A local file with exactly the blob, for the kernel to send; None where there is none. Raises Damaged."""
+        """A local file with exactly the blob, for the kernel to send; None where there is none.
+
+        Raises Damaged when it is missing, has another size, or ``verify`` found other bytes in it.
+        """
 
     def open(self, blob: Blob, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """The bytes in blocks. Raises Damaged when they are not as long as they must be."""

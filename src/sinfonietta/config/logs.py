@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import logging.config
+import os
+import traceback
 
 import structlog
+from structlog.typing import ExcInfo
 
 from sinfonietta.config.options import Options
 
@@ -18,16 +21,30 @@ SHARED: list[structlog.types.Processor] = [
 ]
 
 
+def trace(exc_info: ExcInfo) -> str:
+    """A traceback of where and which: code has no secrets, but what an exception says may hold a patient or a name."""
+    lines: list[str] = []
+    error: BaseException | None = exc_info[1]
+    while error is not None:
+        lines[:0] = [*traceback.format_tb(error.__traceback__), f"{type(error).__qualname__}{_reason(error)}\n"]
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "Traceback, innermost cause first:\n" + "".join(lines).rstrip()
+
+
+def _reason(error: BaseException) -> str:
+    """The words that an error brings from a closed list: those of the operating system, and of a database away."""
+    if isinstance(error, OSError) and error.errno:
+        return f": {os.strerror(error.errno)}"
+    if type(error).__name__ in ("OperationalError", "InterfaceError"):
+        return ": " + str(error).partition("\n")[0]
+    return ""
+
+
 def configure(options: Options) -> None:
     """Send everything, ours and the libraries', through one formatter."""
-    renderer: structlog.types.Processor
-    if options.log_format == "json":
-        renderer = structlog.processors.JSONRenderer()
-        # Tracebacks without the values of local variables: they may hold a patient.
-        exceptions: structlog.types.Processor = structlog.processors.format_exc_info
-    else:
-        renderer = structlog.dev.ConsoleRenderer(colors=False)
-        exceptions = structlog.processors.format_exc_info
+    is_json = options.log_format == "json"
+    renderer = structlog.processors.JSONRenderer() if is_json else structlog.dev.ConsoleRenderer(colors=False)
+    exceptions = structlog.processors.ExceptionRenderer(trace)
     logging.config.dictConfig(
         {
             "version": 1,

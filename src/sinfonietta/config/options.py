@@ -7,19 +7,26 @@ warning.
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
-import warnings
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 PREFIX = "SINFONIETTA_"
 # Names that the program itself reads from the environment and that are no settings of the site.
 NOT_SETTINGS = {
-    f"{PREFIX}{name}" for name in ("CONFIG", "TOKEN", "SERVER", "TEST_DATABASE", "TEST_DATABASE_URL", "ROOT_SAID")
+    f"{PREFIX}{name}" for name in ("CONFIG", "TOKEN", "SERVER", "TEST_DATABASE", "TEST_DATABASE_URL", "SAID")
 }
 
 
@@ -116,6 +123,23 @@ class Options(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=_config_file())
 
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("postgresql", "postgres") or not parts.path.strip("/")):
+            raise ValueError("write it as postgresql://account@host:5432/database, or leave it empty for SQLite")
+        _ = parts.port  # raises ValueError where it is no number
+        return url
+
+    @field_validator("blobs_url")
+    @classmethod
+    def _folder(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme != "file" or parts.netloc or not parts.path):
+            raise ValueError("write it as file:///absolute/folder, or leave it empty")
+        return url
+
     @model_validator(mode="after")
     def _absolute(self) -> Self:
         self.data = self.data.expanduser().absolute()
@@ -132,20 +156,34 @@ def _config_file() -> Path | None:
     return beside if beside.is_file() else None
 
 
+def unknown_in_environment() -> list[str]:
+    """Names of variables that look like settings of Sinfonietta and are none."""
+    known = {PREFIX + name.upper() for name in Options.model_fields} | NOT_SETTINGS
+    return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+
+
 def load(**overrides: Any) -> Options:
     """The settings of this process.
 
     Raises ConfigurationError with the name of the setting when a value cannot be used or a name in the file is
     unknown.
     """
-    known = {PREFIX + name.upper() for name in Options.model_fields} | NOT_SETTINGS
-    for name in sorted(os.environ):
-        if name.startswith(PREFIX) and name not in known:
-            warnings.warn(f"{name} is not a setting of Sinfonietta and was ignored.", stacklevel=2)
     try:
         return Options(**overrides)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"The configuration file is not valid TOML: {error}") from error
+        raise ConfigurationError(f"{_config_file()} is not valid TOML: {error}") from error
     except ValidationError as error:
-        said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ConfigurationError(f"The configuration cannot be used: {said}") from error
+        said = "; ".join(_sentence(".".join(map(str, e["loc"])), e["type"], e["msg"]) for e in error.errors())
+        raise ConfigurationError(f"The configuration cannot be used: {said}.") from error
+    except SettingsError as error:  # a list in the environment that is no JSON
+        raise ConfigurationError(f'The configuration cannot be used: {error}; write lists as ["a", "b"].') from error
+    except OSError as error:
+        raise ConfigurationError(f"The configuration file cannot be read: {error}.") from error
+
+
+def _sentence(name: str, kind: str, said: str) -> str:
+    """What is wrong with one setting. The value is not repeated: it may be a password."""
+    if kind != "extra_forbidden":
+        return f"{name}: {said.removeprefix('Value error, ')}"
+    near = difflib.get_close_matches(name, Options.model_fields, 1)
+    return f"{name} is no setting" + (f" (did you mean {near[0]}?)" if near else "")

@@ -19,6 +19,7 @@ USER_CREATED = ["sinfonietta.library.services.make_home"]
 
 JOB_KINDS = {
     "blobs.collect": "sinfonietta.blobs.tasks.collect",
+    "blobs.strays": "sinfonietta.blobs.tasks.strays",
     "ingest.expire": "sinfonietta.ingest.tasks.expire",
     "library.purge": "sinfonietta.library.tasks.purge",
     "library.copy": "sinfonietta.library.tasks.copy",
@@ -28,14 +29,17 @@ JOB_KINDS = {
     "dicom.commit": "sinfonietta.dicom.peers.tasks.commit",
     "accounts.forget": "sinfonietta.accounts.tasks.forget",
     "jobs.forget": "sinfonietta.jobs.tasks.forget",
+    "jobs.statistics": "sinfonietta.jobs.tasks.statistics",
 }
 """Name of a kind of job -> its handler (``jobs.runner.Handler``)."""
 
 SCHEDULES = {
     "collect garbage": ("blobs.collect", 3600),
+    "remove strays": ("blobs.strays", 86400),
     "expire uploads": ("ingest.expire", 600),
     "empty trash": ("library.purge", 3600),
     "forget attempts": ("accounts.forget", 3600),
     "forget old jobs": ("jobs.forget", 86400),
+    "renew statistics": ("jobs.statistics", 3600),
 }
 """Name -> (kind, period in seconds)."""

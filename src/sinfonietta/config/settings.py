@@ -58,6 +58,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "sinfonietta.interfaces.http.middleware.RequestLog",
     "django.middleware.security.SecurityMiddleware",
+    "sinfonietta.interfaces.http.cors.Cors",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -110,7 +111,8 @@ def database(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": dict(parse_qsl(parts.query)),
+        # A host that does not answer must not hold a thread for minutes.
+        "OPTIONS": {"connect_timeout": "5"} | dict(parse_qsl(parts.query)),
     }
 
 

@@ -14,6 +14,7 @@ class DicomConfig(AppConfig):
         options = settings.OPTIONS
         isolation.configure(
             isolation.Sandbox(
+                callers=max(1, options.web_threads * 2 // 3),
                 memory_bytes=options.parse_memory_bytes,
                 timeout_s=options.parse_timeout_s,
                 limits=Limits(inflate_bytes=options.inflate_limit_bytes),

@@ -8,9 +8,10 @@ from typing import Any
 import orjson
 
 from sinfonietta.dicom.charset import search_key
-from sinfonietta.dicom.models import TEXT_LENGTH
 
 Dataset = Mapping[str, Any]
+TEXT_LENGTH = 255
+"""Characters that a text column takes."""
 LONGEST_BYTES = 2048
 """An attribute whose JSON is longer is left out of prebuilt answers; metadata has it."""
 BIGGEST, SMALLEST = 2**63 - 1, -(2**63)
@@ -28,6 +29,7 @@ INSTANCE_TAGS = (
     "00280004", "00280008", "00280010", "00280011", "00280100", "0040A043", "0040A491", "0040A493", "00420010",
     "00700080", "00700081",
 )  # fmt: skip
+INDEXED_TAGS = (*STUDY_TAGS, *SERIES_TAGS, *INSTANCE_TAGS)
 
 SERIES_COLUMNS = {
     "patient_id": "00100020",
@@ -72,15 +74,18 @@ def name_key(dataset: Dataset, tag: str) -> str:
     return search_key(found)[:TEXT_LENGTH] if isinstance(found, dict | str) else ""
 
 
-def members(dataset: Dataset, tags: Iterable[str]) -> str:
-    """The members of a DICOM JSON object for these tags, without braces; empty attributes stay, absent ones do not."""
-    parts = []
-    for tag in tags:
-        if tag in dataset and "BulkDataURI" not in dataset[tag]:
-            one = orjson.dumps(dataset[tag])
-            if len(one) <= LONGEST_BYTES:
-                parts.append(f'"{tag}":{one.decode()}')
-    return ",".join(parts)
+def indexed(dataset: Dataset) -> dict[str, Any]:
+    """The little of a dataset that the index is made of."""
+    found = ((tag, dataset[tag]) for tag in INDEXED_TAGS if tag in dataset and "BulkDataURI" not in dataset[tag])
+    return {tag: element for tag, element in found if len(orjson.dumps(element)) <= LONGEST_BYTES}
+
+
+def members(found: Dataset, tags: Iterable[str]) -> str:
+    """The members of a DICOM JSON object for these tags, without braces; empty attributes stay, absent ones do not.
+
+    ``found`` is what ``indexed`` gave.
+    """
+    return ",".join(f'"{tag}":{orjson.dumps(found[tag]).decode()}' for tag in tags if tag in found)
 
 
 def series_columns(dataset: Dataset) -> dict[str, Any]:

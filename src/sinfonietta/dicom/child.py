@@ -13,14 +13,15 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from sinfonietta.dicom import wire
 from sinfonietta.dicom.elements import Limits
-from sinfonietta.dicom.options import RenderOptions
+from sinfonietta.dicom.options import RenderOptions, presets
+from sinfonietta.dicom.packing import described, pack_dataset
 from sinfonietta.dicom.parse import BIG_ENDIAN, Header, open_dataset, parse
 from sinfonietta.dicom.source import Broken
 from sinfonietta.dicom.values import little_endian
@@ -38,7 +39,14 @@ class Refused(Exception):
 
 def _parse(path: str, limits: dict[str, int]) -> Answer:
     header = parse(Path(path), limits=Limits(**limits))
-    return {"header": None if header is None else {f.name: getattr(header, f.name) for f in fields(header)}}, b""
+    return ({"header": None}, b"") if header is None else ({"header": described(header)}, pack_dataset(header.json))
+
+
+def _tags(path: str, limits: dict[str, int]) -> Answer:
+    from sinfonietta.dicom.tags import rows  # noqa: PLC0415
+
+    header = _image(path, limits)
+    return {"rows": [asdict(row) for row in rows(header.json)], "presets": presets(header)}, b""
 
 
 def _render(path: str, limits: dict[str, int], frame: int, options: dict[str, Any]) -> Answer:
@@ -105,6 +113,7 @@ def _header(path: str, stamp: tuple[int, ...], **limits: int) -> Header | None:
 
 OPERATIONS: dict[str, Callable[..., Answer]] = {
     "parse": _parse,
+    "tags": _tags,
     "render": _render,
     "decode": _decode,
     "bulk": _bulk,

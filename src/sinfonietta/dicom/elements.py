@@ -12,6 +12,7 @@ from sinfonietta.dicom.source import Broken, Source
 from sinfonietta.dicom.values import BINARY_VRS, KNOWN, LONG_VRS, NUMBERS, Element, element
 
 UNDEFINED = 0xFFFFFFFF
+SHORT_BYTES = 256
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 CHARSET = 0x00080005
 PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
@@ -24,12 +25,17 @@ Dataset = dict[str, Any]
 
 @dataclass(frozen=True)
 class Limits:
-    """How much of a stranger's file is taken. ``text_bytes``: a longer text or list of numbers is bulk data."""
+    """How much of a stranger's file is taken.
+
+    ``text_bytes``: a longer text or list of numbers is bulk data; so is, once all values together have
+    ``header_bytes``, every further one that is not short.
+    """
 
     depth: int = 64
     elements: int = 1_000_000
     inline_bytes: int = 1024
     text_bytes: int = 16 << 20
+    header_bytes: int = 32 << 20
     inflate_bytes: int = 512 << 20
 
 
@@ -71,6 +77,7 @@ class Walker:
     bulk: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     fragments: list[tuple[int, int]] = field(default_factory=list)
     count: int = 0
+    taken_bytes: int = 0
 
     def dataset(
         self, out: Dataset, pos: int, end: int, coding: Coding, scope: Scope, *, delimited: bool = False
@@ -164,6 +171,7 @@ class Walker:
             uri = f"bulk/{scope.path}{key}"
             self.bulk[uri] = (start, length, vr)
             return {"vr": vr, "BulkDataURI": uri}
+        self.taken_bytes += length
         index = self.source.at(start, length)
         data = self.source.buffer[index : index + length]
         return element(vr, data, scope.charset, big_endian=coding.big_endian)
@@ -174,6 +182,8 @@ class Walker:
         if vr in BINARY_VRS and length > self.limits.inline_bytes:
             return True
         if tag in BULKY or tag & 0xFF01FFFF == 0x60003000:
+            return True
+        if length > SHORT_BYTES and self.taken_bytes + length > self.limits.header_bytes:
             return True
         return length > self.limits.text_bytes or (vr in NUMBERS and length > self.limits.text_bytes >> 6)
 

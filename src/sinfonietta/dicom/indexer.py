@@ -12,8 +12,8 @@ from typing import Any, cast
 from django.db.models import F, QuerySet
 
 from sinfonietta.dicom import attributes
-from sinfonietta.dicom.models import TEXT_LENGTH, DicomHeader, DicomInstance, DicomSeries
-from sinfonietta.dicom.packing import dataset_of, pack_dataset, pack_places
+from sinfonietta.dicom.models import DicomHeader, DicomInstance, DicomSeries
+from sinfonietta.dicom.packing import header_of, pack_places
 from sinfonietta.dicom.parse import Header
 from sinfonietta.library.models import Node, Version
 
@@ -73,8 +73,6 @@ def _current(node_ids: Sequence[int]) -> list[DicomInstance]:
 
 
 def _insert(node: Node, version: Version, header: Header) -> DicomInstance:
-    dataset = header.json
-    members = attributes.members(dataset, attributes.INSTANCE_TAGS)
     instance = DicomInstance.objects.create(
         version=version,
         node=node,
@@ -82,13 +80,13 @@ def _insert(node: Node, version: Version, header: Header) -> DicomInstance:
         series_uid=header.series_uid,
         sop_uid=header.sop_instance_uid,
         sop_class=header.sop_class_uid,
-        modality=header.modality[:TEXT_LENGTH],
-        instance_number=attributes.number(dataset, "00200013"),
+        modality=header.modality[: attributes.TEXT_LENGTH],
+        instance_number=attributes.number(header.json, "00200013"),
         transfer_syntax=header.transfer_syntax[:64],
         frames=header.pixels.number_of_frames if header.pixels else 0,
-        json=members,
+        json=attributes.members(header.json, attributes.INSTANCE_TAGS),
     )
-    DicomHeader.objects.create(instance=instance, dataset=pack_dataset(dataset), places=pack_places(header))
+    DicomHeader.objects.create(instance=instance, dataset=header.packed, places=pack_places(header))
     return instance
 
 
@@ -141,8 +139,8 @@ def _enter_series(container: int, study: str, series: str, members: list[DicomIn
 
 
 def _describe(version_id: int) -> dict[str, Any]:
-    packed = DicomHeader.objects.values_list("dataset", flat=True).get(instance_id=version_id)
-    return attributes.series_columns(dataset_of(packed)) | {"described_by": version_id}
+    places = DicomHeader.objects.values_list("places", flat=True).get(instance_id=version_id)
+    return attributes.series_columns(header_of(places).json) | {"described_by": version_id}
 
 
 def _leave(instances: QuerySet[DicomInstance]) -> None:

@@ -15,15 +15,19 @@ import sys
 import threading
 import time
 import weakref
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sinfonietta.dicom import pixels, wire
+from sinfonietta.dicom import wire
 from sinfonietta.dicom.elements import Limits
 from sinfonietta.dicom.options import RenderOptions
+from sinfonietta.dicom.packing import from_described
 from sinfonietta.dicom.parse import Header
+from sinfonietta.dicom.tags import TagRow
 
+DRAWING = frozenset({"render", "decode"})
 # A child that has been idle for nearly as long as it may be could end just when it is asked.
 IDLE_MARGIN_S = 2.0
 
@@ -41,7 +45,7 @@ class TimedOut(IsolationError):
 
 
 class Busy(TimedOut):
-    """No process was free for as long as a file may take; it says nothing of the file."""
+    """No process is free, or was for as long as a file may take; it says nothing of the file."""
 
 
 class TooBig(IsolationError):
@@ -131,12 +135,17 @@ _SANDBOXES: weakref.WeakSet[Sandbox] = weakref.WeakSet()
 
 
 class Sandbox:
-    """A pool of up to ``size`` children, each with ``memory_bytes`` of address space and ``timeout_s`` per call."""
+    """A pool of up to ``size`` children, each with ``memory_bytes`` of address space and ``timeout_s`` per call.
+
+    Who draws neither takes all children nor all threads of a server: one child is left to files that arrive, and at
+    most ``callers`` draw or wait to; whoever comes then is told at once that it is busy.
+    """
 
     def __init__(
         self,
         *,
         size: int | None = None,
+        callers: int = 64,
         memory_bytes: int = 2 << 30,
         timeout_s: float = 30.0,
         idle_s: float = 60.0,
@@ -144,6 +153,7 @@ class Sandbox:
     ) -> None:
         self.timeout_s = timeout_s
         self._size = size or max(2, os.cpu_count() or 1)
+        self._callers = callers
         self._memory_bytes = memory_bytes
         self._idle_s = idle_s
         self._limits = asdict(limits or Limits())
@@ -156,18 +166,21 @@ class Sandbox:
         for child in self._idle:
             child.forget()
         self._free = threading.BoundedSemaphore(self._size)
+        self._drawing = threading.BoundedSemaphore(max(1, self._size - 1))
+        self._queue = threading.BoundedSemaphore(self._callers)
         self._lock = threading.Lock()
         self._idle = []
 
     def parse(self, path: Path) -> Header | None:
-        """As ``parse.parse``. Raises Crashed, TimedOut, TooBig, Unreadable."""
-        head, _ = self._call("parse", path)
-        found = head["header"]
-        if found is None:
-            return None
-        found["pixels"] = pixels.from_dict(found["pixels"])
-        found["bulk"] = {uri: (offset, length, vr) for uri, (offset, length, vr) in found["bulk"].items()}
-        return Header(**found)
+        """As ``parse.parse``, the dataset packed. Raises Crashed, TimedOut, TooBig, Unreadable."""
+        head, body = self._call("parse", path)
+        return None if head["header"] is None else from_described(head["header"], body)
+
+    def tags(self, path: Path) -> tuple[list[TagRow], dict[str, tuple[float, float]]]:
+        """``tags.rows`` and ``options.presets`` of a file. Raises Undrawable (no DICOM), and as ``parse``."""
+        head, _ = self._call("tags", path)
+        windows = {name: (center, width) for name, (center, width) in head["presets"].items()}
+        return [TagRow(**row) for row in head["rows"]], windows
 
     def render(self, path: Path, frame: int = 0, options: RenderOptions | None = None) -> bytes:
         """As ``render.render``: a PNG or JPEG. Raises Undrawable, Crashed, TimedOut, TooBig, Unreadable."""
@@ -196,12 +209,13 @@ class Sandbox:
     def _call(self, operation: str, path: Path, **more: Any) -> wire.Message:
         question = {"operation": operation, "path": os.fspath(path.absolute()), "limits": self._limits, **more}
         timeout_s = self.timeout_s
-        if not self._free.acquire(timeout=timeout_s):
-            raise Busy("Too many files are being processed at the moment.")
-        try:
+        gates = [(self._queue, 0.0), (self._drawing, timeout_s)] if operation in DRAWING else []
+        with ExitStack() as passed:
+            for gate, patience_s in (*gates, (self._free, timeout_s)):
+                if not gate.acquire(timeout=patience_s):
+                    raise Busy("Too many files are being processed at the moment.")
+                passed.callback(gate.release)
             return self._serve(question, timeout_s)
-        finally:
-            self._free.release()
 
     def _serve(self, question: dict[str, Any], timeout_s: float, *, by_a_new_child: bool = False) -> wire.Message:
         """Asks a child; where one fails that has seen other files, a new one is asked, for the fault may be theirs."""

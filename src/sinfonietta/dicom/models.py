@@ -10,7 +10,9 @@ import uuid
 
 from django.db import models
 
-UID_LENGTH, TEXT_LENGTH = 64, 255
+from sinfonietta.dicom.attributes import TEXT_LENGTH
+
+UID_LENGTH = 64
 
 
 def _uid() -> models.CharField[str, str]:

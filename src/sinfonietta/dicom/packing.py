@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import fields, replace
+from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import orjson
 
+from sinfonietta.dicom.attributes import indexed
 from sinfonietta.dicom.parse import Header
-from sinfonietta.dicom.pixels import from_dict
+from sinfonietta.dicom.pixels import from_dict, to_dict
 
 LEVEL = 1
 """Of zlib: 1 takes a fifth of the time of 6 and leaves 15 % more bytes."""
+BLOCK_BYTES = 1 << 20
 
 
 def pack_dataset(dataset: dict[str, Any]) -> bytes:
@@ -22,26 +25,42 @@ def pack_dataset(dataset: dict[str, Any]) -> bytes:
     return zlib.compress(orjson.dumps(dataset), LEVEL)
 
 
-def dataset_text(packed: bytes | memoryview) -> bytes:
-    """The JSON text of a packed dataset."""
-    return zlib.decompress(packed)
+def dataset_blocks(packed: bytes | memoryview) -> Iterator[bytes]:
+    """The JSON text of a packed dataset, in blocks."""
+    inflate = zlib.decompressobj()
+    piece = bytes(packed)
+    while piece:
+        yield inflate.decompress(piece, BLOCK_BYTES)
+        piece = inflate.unconsumed_tail
 
 
-def dataset_of(packed: bytes | memoryview) -> dict[str, Any]:
-    """A packed dataset as an object."""
-    found: dict[str, Any] = orjson.loads(zlib.decompress(packed))
+def dataset_of(packed: bytes | memoryview, most_bytes: int = 0) -> dict[str, Any] | None:
+    """A packed dataset as an object; None where its text is longer than ``most_bytes`` (0: any length is taken)."""
+    inflate = zlib.decompressobj()
+    text = inflate.decompress(bytes(packed), most_bytes)
+    if not inflate.eof:
+        return None
+    found: dict[str, Any] = orjson.loads(text)
     return found
+
+
+def described(header: Header) -> dict[str, Any]:
+    """A header as a JSON object, of its dataset only what the index is made of."""
+    rest = {one.name: getattr(header, one.name) for one in fields(header) if one.name != "packed"}
+    return rest | {"json": indexed(header.json), "pixels": to_dict(header.pixels)}
+
+
+def from_described(found: dict[str, Any], packed: bytes = b"") -> Header:
+    """What ``described`` made of a header, back again."""
+    bulk = {uri: (offset, length, vr) for uri, (offset, length, vr) in found["bulk"].items()}
+    return Header(**{**found, "bulk": bulk, "pixels": from_dict(found["pixels"])}, packed=packed)
 
 
 def pack_places(header: Header) -> bytes:
     """All of a header but its dataset, compressed: where pixels and bulk data lie, above all."""
-    rest = {one.name: getattr(header, one.name) for one in fields(header) if one.name != "json"}
-    return zlib.compress(orjson.dumps(rest), LEVEL)
+    return zlib.compress(orjson.dumps(described(header)), LEVEL)
 
 
-def header_of(places: bytes | memoryview, dataset: bytes | memoryview | None = None) -> Header:
-    """The header as the parser gave it; without its dataset where none is given."""
-    found = orjson.loads(zlib.decompress(places))
-    bulk = {uri: (offset, length, vr) for uri, (offset, length, vr) in found["bulk"].items()}
-    header = Header(**{**found, "bulk": bulk, "pixels": from_dict(found["pixels"]), "json": {}})
-    return header if dataset is None else replace(header, json=dataset_of(dataset))
+def header_of(places: bytes | memoryview) -> Header:
+    """The header, of its dataset only what the index is made of."""
+    return from_described(orjson.loads(zlib.decompress(places)))

@@ -44,6 +44,9 @@ class Header:
     ``bulk/TAG/ITEM/TAG``, items counted from 0), whose (offset, length, VR) are in ``bulk``: places in the file where
     ``seekable``, else in the inflated dataset. ``complete`` is False where the dataset does not parse to its end;
     ``problem`` then says why. ``executable_preamble``: the file is also a program (CVE-2019-11687).
+
+    Outside the process that parsed it, ``json`` holds only what the index is made of (``attributes.indexed``), because
+    a hostile header takes a hundred times its size in memory; the whole is in ``packed`` then (``packing``).
     """
 
     complete: bool
@@ -55,11 +58,11 @@ class Header:
     series_uid: str
     modality: str
     json: Dataset
-    meta: Dataset
     bulk: dict[str, tuple[int, int, str]]
     pixels: Pixels | None
     seekable: bool
     executable_preamble: bool
+    packed: bytes = b""
 
     @property
     def is_instance(self) -> bool:
@@ -226,7 +229,6 @@ def _header(reading: _Reading, *, executable: bool) -> Header:
         series_uid=_uid(json, "0020000E"),
         modality=modality if isinstance(modality, str) else "",
         json=dict(sorted(json.items())),
-        meta=reading.meta,
         bulk=walker.bulk if walker else {},
         pixels=describe(json, walker, reading.coding) if walker else None,
         seekable=reading.syntax not in DEFLATED,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
+from base64 import b64decode, b64encode
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,7 @@ from sinfonietta.dicom.values import little_endian
 
 KEYWORDS = {"7FE00010": "PixelData", "7FE00008": "FloatPixelData", "7FE00009": "DoubleFloatPixelData"}
 ITEM_HEAD = 8
+_PLACE = struct.Struct("<QQ")
 
 Fragment = tuple[int, int]
 
@@ -25,7 +27,8 @@ class Pixels:
 
     ``offset`` and ``length`` (bytes) say where the value of the element ``keyword`` lies. Encapsulated frames are
     ranges (offset, length) from their first fragment's value to their last's end: the heads of further items lie
-    inside where a frame has several fragments. ``frames`` is empty where the fragments cannot be told apart.
+    inside where a frame has several fragments. ``frames`` is empty where the fragments cannot be told apart; it is kept
+    as bytes, two numbers of 64 bits a frame, so that the places of a million frames cost little to read one of them.
     """
 
     keyword: str
@@ -34,7 +37,7 @@ class Pixels:
     length: int
     encapsulated: bool
     big_endian: bool
-    frames: tuple[Fragment, ...]
+    frames: bytes
     rows: int
     columns: int
     samples: int
@@ -72,7 +75,7 @@ def describe(dataset: Dataset, walker: Walker, coding: Coding) -> Pixels | None:
         length=length,
         encapsulated=bool(walker.fragments),
         big_endian=coding.big_endian,
-        frames=_frames(dataset, walker, number_of_frames),
+        frames=b"".join(_PLACE.pack(*place) for place in _frames(dataset, walker, number_of_frames)),
         rows=_integer(dataset, "00280010", 0),
         columns=_integer(dataset, "00280011", 0),
         samples=_integer(dataset, "00280002", 1),
@@ -151,8 +154,6 @@ def _extended_offsets(dataset: Dataset, walker: Walker, count: int) -> tuple[int
     """Extended Offset Table (7FE0,0001), DICOM PS3.3 C.7.6.3.1.8."""
     place = walker.bulk.get("bulk/7FE00001")
     if place is None:
-        from base64 import b64decode  # noqa: PLC0415
-
         raw = b64decode(dataset.get("7FE00001", {}).get("InlineBinary", ""))
     else:
         raw = walker.source.read(place[0], place[1])
@@ -165,36 +166,47 @@ def _ends_an_image(source: Source, fragment: Fragment) -> bool:
     return b"\xff\xd9" in tail
 
 
+def frame_ranges(source: Source, pixels: Pixels, index: int) -> list[Fragment]:
+    """Where frame ``index`` (from 0) lies in the source: its fragments, or one range of native pixels.
+
+    Reads no pixels. Raises Broken where the file has no such frame.
+    """
+    if not 0 <= index < pixels.number_of_frames:
+        raise Broken(f"There is no frame {index + 1}; the image has {pixels.number_of_frames:,}.")
+    if not pixels.encapsulated:
+        begin, shift = divmod(index * pixels.frame_bits, 8)
+        length = (shift + pixels.frame_bits + 7) // 8
+        if begin + length > pixels.length:
+            raise Broken(
+                f"The pixel data has {pixels.length:,} bytes; {pixels.number_of_frames:,} frames of this size need "
+                f"{(pixels.frame_bits * pixels.number_of_frames + 7) // 8:,}."
+            )
+        return [(pixels.offset + begin, length)]
+    if (index + 1) * _PLACE.size > len(pixels.frames):
+        raise Broken("Where the frames begin in the compressed pixel data cannot be told.")
+    begin, span = _PLACE.unpack_from(pixels.frames, index * _PLACE.size)
+    ranges, at = [], begin
+    while at <= begin + span:
+        length = struct.unpack("<I", source.read(at - 4, 4))[0]
+        ranges.append((at, length))
+        at += length + ITEM_HEAD
+    return ranges
+
+
 def frame_bytes(source: Source, pixels: Pixels, index: int) -> bytes:
     """One frame as stored, ``index`` from 0: a compressed stream, or native pixels.
 
     Reads nothing but that frame. A native frame of one-bit pixels that begins inside a byte is shifted to its start.
     Raises Broken where the file has no such frame.
     """
-    if not 0 <= index < pixels.number_of_frames:
-        raise Broken(f"There is no frame {index + 1}; the image has {pixels.number_of_frames:,}.")
-    if not pixels.encapsulated:
-        return _native_frame(source, pixels, index)
-    if index >= len(pixels.frames):
-        raise Broken("Where the frames begin in the compressed pixel data cannot be told.")
-    offset, length = pixels.frames[index]
-    data = source.read(offset, length)
-    return _join(data, source, offset)
-
-
-def _native_frame(source: Source, pixels: Pixels, index: int) -> bytes:
-    first_bit = index * pixels.frame_bits
-    begin, shift = divmod(first_bit, 8)
-    length = (shift + pixels.frame_bits + 7) // 8
-    if begin + length > pixels.length:
-        raise Broken(
-            f"The pixel data has {pixels.length:,} bytes; {pixels.number_of_frames:,} frames of this size need "
-            f"{(pixels.frame_bits * pixels.number_of_frames + 7) // 8:,}."
-        )
+    ranges = frame_ranges(source, pixels, index)
+    if pixels.encapsulated:
+        return b"".join(source.read(offset, length) for offset, length in ranges)
+    offset, length = ranges[0]
     if pixels.big_endian and pixels.bits_allocated == 8 and pixels.vr == "OW":
-        return _from_words(source, pixels, begin, length)
-    data = source.read(pixels.offset + begin, length)
-    if shift:
+        return _from_words(source, pixels, offset - pixels.offset, length)
+    data = source.read(offset, length)
+    if shift := index * pixels.frame_bits % 8:
         whole = int.from_bytes(data, "little") >> shift
         data = whole.to_bytes(length, "little")[: (pixels.frame_bits + 7) // 8]
     return data
@@ -208,21 +220,11 @@ def _from_words(source: Source, pixels: Pixels, begin: int, length: int) -> byte
     return little_endian("OW", words)[odd : odd + length]
 
 
-def _join(data: bytes, source: Source, offset: int) -> bytes:
-    """The fragments of one frame without the item heads between them; the first's length stands before ``data``."""
-    length = struct.unpack("<I", source.read(offset - 4, 4))[0]
-    if length >= len(data):
-        return data
-    parts, pos = [data[:length]], length
-    while pos + ITEM_HEAD <= len(data):
-        length = struct.unpack_from("<I", data, pos + 4)[0]
-        parts.append(data[pos + ITEM_HEAD : pos + ITEM_HEAD + length])
-        pos += ITEM_HEAD + length
-    return b"".join(parts)
+def to_dict(pixels: Pixels | None) -> dict[str, Any] | None:
+    """A Pixels for JSON."""
+    return None if pixels is None else {**asdict(pixels), "frames": b64encode(pixels.frames).decode()}
 
 
 def from_dict(found: dict[str, Any] | None) -> Pixels | None:
     """What JSON made of a Pixels, back again."""
-    if found is None:
-        return None
-    return Pixels(**{**found, "frames": tuple((offset, length) for offset, length in found["frames"])})
+    return None if found is None else Pixels(**{**found, "frames": b64decode(found["frames"])})

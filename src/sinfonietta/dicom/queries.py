@@ -8,7 +8,7 @@ several places, its instances are counted once per SOP Instance UID, and the fil
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -19,10 +19,11 @@ from django.db.models.functions import RowNumber
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import NotFound, Unavailable
-from sinfonietta.dicom import isolation, matching
+from sinfonietta.dicom import isolation, matching, tags
 from sinfonietta.dicom.models import DicomInstance, DicomSeries
-from sinfonietta.dicom.packing import header_of
-from sinfonietta.dicom.parse import MEDIA_TYPE, Header
+from sinfonietta.dicom.options import presets
+from sinfonietta.dicom.packing import dataset_of, header_of
+from sinfonietta.dicom.parse import MEDIA_TYPE
 from sinfonietta.library import access
 from sinfonietta.library.models import Node, base36
 from sinfonietta.library.queries import version
@@ -36,6 +37,8 @@ NEEDED = (
 )  # fmt: skip
 """What a request for one instance looks at; datasets are large, and loaded only where they are asked for."""
 PIECE = 50
+MOST_TEXT_BYTES = 4 << 20
+"""A dataset whose JSON is longer is not made an object of in this process: it would take fifty times as much memory."""
 CHUNK = 200
 """Rows that are fetched at a time where a long answer is streamed."""
 
@@ -92,6 +95,16 @@ class Study:
         """Patient and study attributes in the DICOM JSON model."""
         found: dict[str, Any] = orjson.loads("{" + self.shown.study_json + "}")
         return found
+
+
+@dataclass(frozen=True)
+class Described:
+    """A DICOM file: its row in the index where it has one, its tags, and the windows to look at it by."""
+
+    row: DicomInstance | None
+    frames: int
+    rows: list[tags.TagRow]
+    presets: dict[str, tuple[float, float]]
 
 
 def root(*, actor: Actor, uid: UUID, kinds: Sequence[str]) -> Node:
@@ -303,36 +316,31 @@ def containers(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str
     return [row.container for row in rows]
 
 
-def of_file(*, actor: Actor, uid: UUID) -> tuple[Header, DicomInstance | None]:
-    """The header of a file's current version, and its row in the index where it has one.
+def of_file(*, actor: Actor, uid: UUID) -> Described:
+    """What is known of a file's current version.
 
-    What the index leaves out (a dataset that breaks off, a DICOMDIR, what lacks a UID) is read again. Raises NotFound
-    where the file is absent or no DICOM that can be read, Forbidden for a quarantined one, Unavailable.
+    What the index leaves out (a dataset that breaks off, a DICOMDIR, what lacks a UID) is read again, and so are tags
+    that are too many for this process. Raises NotFound where the file is absent or no DICOM that can be read, Forbidden
+    for a quarantined one, Unavailable.
     """
     node = access.find(actor, uid)
     row = DicomInstance.objects.filter(node=node, version_id=node.current_id or 0).select_related("header").first()
-    if row is not None:
-        return header_of(row.header.places, row.header.dataset), row
+    dataset = dataset_of(row.header.dataset, MOST_TEXT_BYTES) if row else None
+    if row is not None and dataset is not None:
+        header = replace(header_of(row.header.places), json=dataset)
+        return Described(row, row.frames, tags.rows(dataset), presets(header))
     current = version(actor=actor, uid=uid)
     path = store.default().path(current.blob) if current.media_type == MEDIA_TYPE else None
     try:
-        header = isolation.pool().parse(path) if path else None
+        found = isolation.pool().parse(path) if path else None
+        if path is None or found is None:
+            raise NotFound("That is not a DICOM file that could be read.")
+        frames = found.pixels.number_of_frames if found.pixels else 0
+        return Described(row, frames, *isolation.pool().tags(path))
     except isolation.Busy as error:
         raise Unavailable(str(error)) from error
     except isolation.IsolationError as error:
         raise NotFound(str(error)) from error
-    if header is None:
-        raise NotFound("That is not a DICOM file that could be read.")
-    return header, None
-
-
-def has_image(*, actor: Actor, uid: UUID) -> bool:
-    """Whether a file is DICOM with pixels. Raises NotFound where it is absent, Unavailable."""
-    access.find(actor, uid)
-    try:
-        return of_file(actor=actor, uid=uid)[0].pixels is not None
-    except NotFound:
-        return False
 
 
 def stack(*, actor: Actor, root: Node, keys: Mapping[str, str]) -> list[tuple[UUID, int]]:

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 _LENGTHS = struct.Struct("<II")
-MAX_HEAD_BYTES = 1 << 30
+MAX_HEAD_BYTES = 64 << 20
 MAX_BODY_BYTES = 1 << 30
 
 

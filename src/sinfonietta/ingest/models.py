@@ -22,6 +22,7 @@ class Upload(models.Model):
     offset_bytes = models.BigIntegerField(default=0)
     staged = models.CharField(max_length=64, help_text="The key in staging")
     is_partial = models.BooleanField(default=False, help_text="tus concatenation: a part of a final upload")
+    parts = models.JSONField(default=list, help_text="tus concatenation: ids of the parts of a final upload")
     metadata = models.JSONField(default=dict, help_text="Upload-Metadata as it came")
     created = models.DateTimeField(auto_now_add=True)
     expires = models.DateTimeField(db_index=True)

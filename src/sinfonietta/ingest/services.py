@@ -22,6 +22,7 @@ from django.db import transaction
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import services as blobs
 from sinfonietta.blobs import store
+from sinfonietta.blobs.models import Blob
 from sinfonietta.common.errors import Invalid, Problem, TooLarge
 from sinfonietta.ingest import hooks
 from sinfonietta.ingest.media import media_type
@@ -30,7 +31,7 @@ from sinfonietta.library import access
 from sinfonietta.library.changes import writing
 from sinfonietta.library.models import Level, Node
 from sinfonietta.library.names import clean_name
-from sinfonietta.library.services import Filed, ensure_folders, file_version
+from sinfonietta.library.services import Filed, ensure_folders, file_version, usage
 
 log = structlog.get_logger("sinfonietta.ingest")
 SYNC_THREADS = 8
@@ -78,7 +79,8 @@ def put(
     nothing is left behind.
     """
     folders, name = split(relative_path, name)
-    access.require(actor, parent_uid, Level.WRITE)  # before any byte is accepted
+    place = access.require(actor, parent_uid, Level.WRITE)  # before any byte is accepted
+    check_room(place, folders, name, length or 0)
     with staging() as staged:
         sha256, size = receive(staged, stream, length)
         if digest and digest != sha256:
@@ -97,6 +99,19 @@ def split(relative_path: str, name: str) -> tuple[tuple[str, ...], str]:
     """Clean folders and file name of a relative path (or of a name alone). Raises Invalid."""
     *folders, last = [part for part in relative_path.replace("\\", "/").split("/") if part] or [name]
     return tuple(clean_name(folder) for folder in folders), clean_name(last)
+
+
+def check_room(place: Node, folders: Sequence[str], name: str, size_bytes: int) -> None:
+    """Whether the quota has room for a new file, before its bytes come. Raises OutOfStorage.
+
+    What is there already may be sent again: it may be the same, and cost nothing.
+    """
+    at: Node | None = place
+    for part in (*folders, name):
+        at = Node.objects.filter(parent=at, name=part, trash=None).first()
+        if at is None:
+            usage.check_room(place.collection_id, size_bytes)
+            return
 
 
 @contextmanager
@@ -133,8 +148,9 @@ def put_many(*, actor: Actor, items: Sequence[Item]) -> list[Filed | Problem]:
         keys = _make_durable([result for result in results if isinstance(result, Item)])
         with writing():
             access.lock_collections_of(item.parent for item in items)
+            kept = _keep(actor, results, keys)
             places: Places = {}
-            done = [_file(actor, result, keys, places) if isinstance(result, Item) else result for result in results]
+            done = [_file(actor, result, kept, places) if isinstance(result, Item) else result for result in results]
             filed = [result for result in done if isinstance(result, Filed) and result.created]
             transaction.on_commit(lambda: _announce(filed))
     return done
@@ -162,22 +178,33 @@ def _make_durable(items: Sequence[Item]) -> dict[str, str]:
         return {item.staged: key for item, key in zip(items, keys, strict=True)}
 
 
+def _keep(actor: Actor, results: Sequence[object], keys: dict[str, str]) -> dict[str, Blob]:
+    """The blobs of all items by hash, in its order: two who file the same things cannot wait for each other.
+
+    The row stays where an item is refused, so that garbage collection finds the bytes.
+    """
+    items = sorted((one for one in results if isinstance(one, Item)), key=lambda item: item.sha256)
+    return {
+        item.sha256: blobs.keep(actor=actor, sha256=item.sha256, size_bytes=item.size_bytes, key=keys[item.staged])
+        for item in items
+    }
+
+
 Places = dict[tuple[UUID, tuple[str, ...], bool], Node]
 """Containers that are locked and checked already in this transaction: slices of a series ask for the same one."""
 
 
-def _file(actor: Actor, item: Item, keys: dict[str, str], places: Places) -> Filed | Problem:
+def _file(actor: Actor, item: Item, kept: dict[str, Blob], places: Places) -> Filed | Problem:
     assert item.verdict
     where = (item.parent, item.folders, item.fileset)
     try:
         with writing():  # a savepoint: one that is refused does not undo the others
             parent = places.get(where) or _place(actor, item)
-            blob = blobs.keep(actor=actor, sha256=item.sha256, size_bytes=item.size_bytes, key=keys[item.staged])
             filed = file_version(
                 actor=actor,
                 parent=parent,
                 name=item.name,
-                blob=blob,
+                blob=kept[item.sha256],
                 media_type=item.verdict.media_type,
                 state=item.verdict.state,
                 problem=item.verdict.problem,

@@ -6,27 +6,31 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import IO, Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 
-from sinfonietta.accounts.actor import Actor
+from sinfonietta.accounts.actor import Actor, Scope
+from sinfonietta.accounts.queries import require_admin
 from sinfonietta.audit import services as audit
 from sinfonietta.blobs import store
+from sinfonietta.blobs.errors import Busy
 from sinfonietta.blobs.store import BLOCK_BYTES
-from sinfonietta.common.errors import Conflict, Invalid, NotFound, OutOfStorage, Problem, TooLarge
+from sinfonietta.common.errors import Conflict, Forbidden, Invalid, NotFound, OutOfStorage, Problem, TooLarge
 from sinfonietta.common.time import now
 from sinfonietta.ingest.models import Upload
-from sinfonietta.ingest.services import Item, put_many, split
+from sinfonietta.ingest.services import Item, check_room, put_many, split
 from sinfonietta.library import access
 from sinfonietta.library.models import Level
+from sinfonietta.library.names import encodable
 
 
 class ChecksumMismatch(Problem):
@@ -70,6 +74,14 @@ def upload(*, actor: Actor, uid: UUID) -> Upload:
     return found
 
 
+def settled(*, actor: Actor, uid: UUID) -> Upload:
+    """One of the actor's uploads, filed if all of it is here: who hears that it is at its end takes it for done.
+
+    Raises NotFound, Busy while somebody writes to it, and what filing raises.
+    """
+    return finish(actor=actor, found=upload(actor=actor, uid=uid))
+
+
 def begin(
     *,
     actor: Actor,
@@ -81,24 +93,31 @@ def begin(
     modified: datetime | None = None,
     metadata: Mapping[str, str] | None = None,
     is_partial: bool = False,
+    parts: Sequence[UUID] = (),
 ) -> Upload:
     """A new upload. A partial one (tus concatenation) has no place of its own.
 
-    Raises NotFound, Forbidden, Invalid, TooLarge, OutOfStorage when the disk cannot hold it.
+    Raises NotFound, Forbidden, Invalid, TooLarge, OutOfStorage when the disk or the quota has no room.
     """
+    _writes(actor)
     if length is not None:
         _room(length)
+    if not all(encodable(value) for value in (metadata or {}).values()):
+        raise Invalid("A value of the metadata holds NUL.", errors={"metadata": ["not text"]})
     place = None
-    if not is_partial:
+    if is_partial:
+        filename = relative_path = ""
+    else:
         if parent is None:
             raise Invalid("Say where the file goes.", errors={"parent": ["missing"]})
         place = access.require(actor, parent, Level.WRITE)
-        split(relative_path, filename)
+        folders, filename = split(relative_path, filename)
+        check_room(place, folders, filename, length or 0)
     staged = store.default().stage()
     made = Upload(
         user_id=actor.user_id, parent=place, filename=filename, relative_path=relative_path, sha256=sha256.lower(),
-        length_bytes=length, modified=modified, metadata=dict(metadata or {}), is_partial=is_partial, staged=staged,
-        expires=_expiry(),
+        length_bytes=length, modified=modified, metadata=dict(metadata or {}), is_partial=is_partial,
+        parts=[str(part) for part in parts], staged=staged, expires=_expiry(),
     )  # fmt: skip
     try:
         made.save(force_insert=True)
@@ -106,6 +125,11 @@ def begin(
         store.default().discard(staged)
         raise
     return made
+
+
+def _writes(actor: Actor) -> None:
+    if actor.scope == Scope.READ:
+        raise Forbidden("This token may only read.")
 
 
 def _room(length: int) -> None:
@@ -124,11 +148,25 @@ def set_length(*, actor: Actor, uid: UUID, length: int) -> None:
     """Declare a length that was left open. Raises NotFound, Conflict when it was declared before, TooLarge."""
     _room(length)
     found = upload(actor=actor, uid=uid)
-    if found.length_bytes is not None and found.length_bytes != length:
-        raise Conflict("The length was declared before, and it cannot change.")
-    if length < found.offset_bytes:
-        raise Invalid("More bytes have arrived already than that.", errors={"length": ["too short"]})
-    Upload.objects.filter(uid=uid).update(length_bytes=length)
+    if found.length_bytes == length:
+        return
+    with _held(found):
+        if found.length_bytes is not None:
+            raise Conflict("The length was declared before, and it cannot change.")
+        if length < found.offset_bytes:
+            raise Invalid("More bytes have arrived already than that.", errors={"length": ["too short"]})
+        Upload.objects.filter(uid=uid).update(length_bytes=length)
+
+
+@contextmanager
+def _held(found: Upload) -> Iterator[None]:
+    """Be the only one who writes to it, and know it as it is now. Raises Busy, NotFound when it is gone."""
+    with store.default().hold(found.staged):
+        try:
+            found.refresh_from_db()
+        except Upload.DoesNotExist as error:
+            raise NotFound("There is no such upload any more.") from error
+        yield
 
 
 def append(
@@ -143,19 +181,27 @@ def append(
     """Append a stream at ``offset``; what arrives before a connection breaks is kept and durable.
 
     ``checksum`` = (algorithm, digest) of this stream's bytes: when it is wrong, none of them is kept. Completing the
-    length files the upload. Raises NotFound, Conflict (wrong offset, another writer), TooLarge beyond the declared
-    length, ChecksumMismatch, OutOfStorage, and what filing raises.
+    length files the upload. Raises NotFound, Forbidden for one put together from parts, Conflict (wrong offset, another
+    writer), TooLarge beyond the declared length, ChecksumMismatch, OutOfStorage, and what filing raises.
     """
     found = upload(actor=actor, uid=uid)
+    _writes(actor)
+    if found.parts:
+        raise Forbidden("An upload that was put together from parts takes no more bytes.")
     if found.file:
+        _check_offset(found, offset)
+        _check_room(found, length)
         return found
-    with store.default().hold(found.staged):
-        found.refresh_from_db()
-        if found.offset_bytes != offset:
-            raise Conflict(f"The upload is at {found.offset_bytes}, not at {offset}.")
+    with _held(found):
+        _check_offset(found, offset)
         _check_room(found, length)
         _append(found, stream, length, checksum)
-        return finish(actor=actor, found=found) if is_complete(found) else found
+        return _file(actor, found)
+
+
+def _check_offset(found: Upload, offset: int) -> None:
+    if found.offset_bytes != offset:
+        raise Conflict(f"The upload is at {found.offset_bytes}, not at {offset}.")
 
 
 def _check_room(found: Upload, length: int | None) -> None:
@@ -169,40 +215,40 @@ def _append(found: Upload, stream: IO[bytes], length: int | None, checksum: tupl
     digest = _hashers.take(found.uid, start)
     spy = _Spy(stream, hashlib.new(checksum[0]) if checksum else None)
     try:
-        shelf.append(found.staged, start, spy, limit=most if length is None else min(most, length), hasher=digest)  # type: ignore[arg-type]
-        broken: BaseException | None = None
-    except OSError as error:  # the connection broke off: what came is kept
-        broken, digest = error, None
-    except OutOfStorage as error:
-        broken, digest = error, None
-    if checksum and (broken or spy.digest != checksum[1]):
-        shelf.truncate(found.staged, start)
-        raise broken or ChecksumMismatch("The bytes that arrived have another checksum; send them again.")
-    end = start + spy.count if broken is None else _durable_size(found, start)
+        shelf.append(found.staged, start, spy, limit=most + 1 if length is None else min(most, length), hasher=digest)  # type: ignore[arg-type]
+        if checksum and (spy.broken or spy.digest != checksum[1]):
+            raise spy.broken or ChecksumMismatch("The bytes that arrived have another checksum; send them again.")
+        if spy.count > most:
+            raise TooLarge("More bytes came than the upload was declared to have; send them again.")
+    except (Problem, OSError):
+        with suppress(OSError):  # a disk that fails: the next to write begins at the offset that counts anyhow
+            shelf.truncate(found.staged, start)
+        raise
+    end = start + spy.count
     Upload.objects.filter(uid=found.uid).update(offset_bytes=end, expires=_expiry())
     found.offset_bytes = end
     _hashers.keep(found.uid, end, digest)
-    if broken:
-        raise broken
-
-
-def _durable_size(found: Upload, start: int) -> int:
-    """After a broken transfer: what is in staging, made durable."""
-    path = store.default().staged_path(found.staged)
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())
-        return max(start, os.fstat(stream.fileno()).st_size)
+    if spy.broken:
+        raise spy.broken
 
 
 class _Spy:
-    """Counts, and hashes for a checksum, what passes from the connection to staging."""
+    """Counts, and hashes for a checksum, what passes from the connection to staging.
+
+    Where the connection breaks, the stream ends: what came until then is made durable like any other.
+    """
 
     def __init__(self, stream: IO[bytes], checksum: Any | None) -> None:
         self._stream, self._checksum, self.count = stream, checksum, 0
+        self.broken: OSError | None = None
 
     def read(self, size: int) -> bytes:
         """As of a stream."""
-        block = self._stream.read(size)
+        try:
+            block = self._stream.read(size)
+        except OSError as error:
+            self.broken = error
+            return b""
         self.count += len(block)
         if self._checksum:
             self._checksum.update(block)
@@ -222,8 +268,17 @@ def is_complete(found: Upload) -> bool:
 def finish(*, actor: Actor, found: Upload) -> Upload:
     """File a complete upload, once. A server that died before is no loss: asking again files it.
 
-    Raises Invalid when the hash is not the declared one (the upload is gone then), and what filing raises.
+    Raises Busy while somebody writes to it, Invalid when the hash is not the declared one (the upload is gone then),
+    and what filing raises.
     """
+    if found.file or not is_complete(found):
+        return found
+    with _held(found):
+        return _file(actor, found)
+
+
+def _file(actor: Actor, found: Upload) -> Upload:
+    """The same, for who holds it."""
     if found.file or not is_complete(found):
         return found
     sha256 = _sha256(found)
@@ -262,29 +317,52 @@ def concatenate(*, actor: Actor, parts: Sequence[UUID], **place: Any) -> Upload:
         if not piece.is_partial or piece.offset_bytes != piece.length_bytes:
             raise Conflict("A part is not finished, or not a partial upload.")
     total = sum(piece.offset_bytes for piece in pieces)
-    found = begin(actor=actor, length=total, **place)
-    with store.default().hold(found.staged):
-        for piece in pieces:
-            with store.default().staged_path(piece.staged).open("rb") as stream:
-                _append(found, stream, None, None)
-        finished = finish(actor=actor, found=found)
+    found = begin(actor=actor, length=total, parts=parts, **place)
+    try:
+        with _held(found):
+            for piece in pieces:
+                with store.default().staged_path(piece.staged).open("rb") as stream:
+                    _append(found, stream, None, None)
+            finished = _file(actor, found)
+    except Problem:
+        _drop(found)  # the parts stay, to be put together again
+        raise
     for piece in pieces:
         _drop(piece)
     return finished
 
 
 def terminate(*, actor: Actor, uid: UUID) -> None:
-    """Forget an upload (tus 1.0.0, termination). Raises NotFound, Conflict while somebody writes to it."""
+    """Forget an upload (tus 1.0.0, termination). Raises NotFound, Forbidden, Busy while somebody writes to it."""
     found = upload(actor=actor, uid=uid)
-    if found.file is None:
-        with store.default().hold(found.staged):
+    _writes(actor)
+    with nullcontext() if found.file else _held(found):
+        with transaction.atomic():
+            Upload.objects.filter(uid=uid).delete()
+            audit.record(actor=actor, action="upload.ended", target=uid)
+        _discard(found)
+
+
+def forget(*, actor: Actor, found: Upload) -> bool:
+    """Forget one that has expired (the system does); False where somebody writes to it, or has written meanwhile."""
+    require_admin(actor)
+    try:
+        with _held(found):
+            if found.expires >= now():
+                return False
             _drop(found)
-    else:
-        _drop(found)
-    audit.record(actor=actor, action="upload.ended", target=uid)
+    except Busy:
+        return False
+    except NotFound:  # nothing is staged for it any more
+        Upload.objects.filter(uid=found.uid).delete()
+    return True
 
 
 def _drop(found: Upload) -> None:
     Upload.objects.filter(uid=found.uid).delete()
+    _discard(found)
+
+
+def _discard(found: Upload) -> None:
     store.default().discard(found.staged)
     _hashers.take(found.uid, -1)

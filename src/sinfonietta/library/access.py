@@ -39,6 +39,12 @@ def readable(actor: Actor, level: Level = Level.READ) -> QuerySet[Node]:
     return Node.objects.filter(within(actor, level), trash=None)
 
 
+def heads(actor: Actor) -> QuerySet[Node]:
+    """The readable nodes that have an ACL of their own, found from the ACLs, however much lies below them."""
+    own = {"own_acl__isnull": False} if actor.is_system else {"own_acl__in": acls(actor)}
+    return Node.objects.filter(**own, trash=None)
+
+
 def highest(actor: Actor) -> dict[str, Combinable]:
     """An annotation, ``highest``: the actor's level on each node, before the credential's scope is applied."""
     if actor.is_system:

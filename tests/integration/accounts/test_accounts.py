@@ -196,6 +196,14 @@ def test_sessions_end_at_the_next_request(alice: Actor, bob: Actor, end: Callabl
     assert is_signed_in(others)
 
 
+def test_an_account_that_is_opened_again_has_no_old_sessions(alice: Actor) -> None:
+    session = session_of(account(alice))
+    for active in (False, True):
+        services.set_active(actor=SYSTEM, user=account(alice), active=active)
+    assert not is_signed_in(session)
+    assert is_signed_in(session_of(account(alice)))
+
+
 def test_site_roles_need_a_credential_of_admin_scope(make_actor: Callable[..., Actor]) -> None:
     every = make_actor("every", is_admin=True, is_reviewer=True, is_auditor=True)
     assert (every.is_admin, every.is_reviewer, every.is_auditor) == (True, True, True)
@@ -236,16 +244,16 @@ def test_managers_and_administrators_change_a_group_and_nobody_else(
 def test_a_member_whose_account_is_closed_can_be_removed(alice: Actor, bob: Actor, mallory: Actor) -> None:
     group = services.create_group(actor=alice, name="Readers", members=[account(bob)])
     services.set_active(actor=SYSTEM, user=account(bob), active=False)
-    services.remove_member(actor=alice, group=group, user=queries.member(actor=alice, group=group, uid=bob.uid))
-    assert [one.user.name for one in queries.members(actor=alice, uid=group.uid)] == ["alice"]
+    services.remove_member(actor=alice, group=group, user=queries.member(actor=alice, group=group, uid=bob.uid).user)
+    assert [one.user.name for one in queries.members(actor=alice, uid=group.uid).items] == ["alice"]
     with pytest.raises(NotFound):
         queries.member(actor=alice, group=group, uid=mallory.uid)
 
 
 def test_a_group_is_seen_by_its_members_alone(alice: Actor, mallory: Actor, admin: Actor) -> None:
     group = services.create_group(actor=alice, name="Readers")
-    assert [one.name for one in queries.groups(actor=alice)] == ["Readers"]
-    assert queries.groups(actor=mallory) == []
+    assert [one.name for one in queries.groups(actor=alice).items] == ["Readers"]
+    assert queries.groups(actor=mallory).items == []
     assert queries.group(actor=admin, uid=group.uid) == group
     for look in (queries.group, queries.members):
         with pytest.raises(NotFound):

@@ -154,11 +154,11 @@ def test_the_audit_answers_newest_first_with_what_still_waits() -> None:
     services.record(actor=WHO, action="file.added", target=FILE)
     services.record(actor=SYSTEM, action="file.purged", target=FILE)
     services.record_read(actor=WHO, action="file.read", target=FILE)
-    assert [event.action for event in queries.events(node=FILE).items] == ["file.read", "file.purged", "file.added"]
+    assert [event.action for event in queries.events(target=FILE).items] == ["file.read", "file.purged", "file.added"]
     assert [event.action for event in queries.events(by=WHO.uid).items] == ["file.read", "file.added"]
     assert [event.action for event in queries.events(action="file.purged").items] == ["file.purged"]
     assert queries.events(since=now() + timedelta(seconds=1)).items == []
-    assert queries.events(node=STUDY).items == []
+    assert queries.events(target=STUDY).items == []
 
 
 def test_pages_of_events_hold_each_once() -> None:

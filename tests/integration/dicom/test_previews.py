@@ -52,6 +52,14 @@ def test_tags_and_an_image_or_why_not(
     assert hers.get(f"/api/v1/files/{filed.node.uid}/preview").json()["kinds"] == kinds
 
 
+@pytest.mark.parametrize(("name", "links"), [("CT_small.dcm", 1), ("rtplan.dcm", 0), ("dicomdirtests/DICOMDIR", 0)])
+def test_the_viewer_is_offered_for_what_it_can_show(
+    hers: Client, alice: Actor, box: Node, name: str, links: int
+) -> None:
+    filed = put(alice, box.uid, sample(name).read_bytes(), "file.dcm")
+    assert hers.get(f"/nodes/{filed.node.uid}").content.decode().count("Open in viewer") == links
+
+
 def test_nobody_else_learns_of_it(hers: Client, alice: Actor, mallory: Actor, box: Node) -> None:
     from sinfonietta.accounts.models import User
 

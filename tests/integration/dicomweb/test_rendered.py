@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.support.dicomweb import Web
+from tests.support.dicomweb import Web, content
 from tests.support.studies import instance, put, put_series
 from tests.unit.dicom.files import encoded, image, sample
 
@@ -100,5 +100,6 @@ def test_an_encapsulated_pdf_is_shown_as_what_it_is(alices: Web, alice: Actor, b
     response = alices.get(f"{SERIES}/instances/1.2.3.1.7/rendered", "text/html,application/xhtml+xml,*/*;q=0.8")
     assert (response["Content-Type"], response["X-Frame-Options"]) == ("application/pdf", "SAMEORIGIN")
     assert response["Content-Disposition"] == "inline"
-    assert response.content.startswith(b"%PDF-1.7 xxx")
-    assert len(response.content) == 5010
+    document = content(response)
+    assert document.startswith(b"%PDF-1.7 xxx")
+    assert len(document) == 5010 == int(response["Content-Length"])

@@ -136,7 +136,7 @@ def test_the_pages(door: Door, archive: Archive, alice: Actor, bob: Actor, admin
     assert "1.2.3" in found
     asked = owner.post(f"/dicom-nodes/{peer.uid}/fetch", {"study": "1.2.3"})
     assert "is being fetched" in asked["HX-Trigger"]
-    assert owner.post(f"/dicom-nodes/{peer.uid}/mirror", {"patient_name": "M"}).status_code == 303
+    assert owner.post(f"/dicom-nodes/{peer.uid}/mirror", {"patient_name": "M"}).status_code == 302
     study = content(owner.get("/studies/1.2.3")).decode()
     assert "Send to" in study
     assert "is being sent" in owner.post("/dicom-nodes/send", {"to": str(peer.uid), "study": "1.2.3"})["HX-Trigger"]

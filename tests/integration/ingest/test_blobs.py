@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 from pathlib import Path
@@ -10,11 +11,12 @@ import pytest
 from django.conf import settings
 
 from sinfonietta.accounts.actor import SYSTEM, Actor
+from sinfonietta.audit.models import Event
 from sinfonietta.blobs import services as blobs
 from sinfonietta.blobs import store
 from sinfonietta.blobs.errors import Damaged
 from sinfonietta.blobs.models import Blob
-from sinfonietta.common.errors import Invalid, NotFound
+from sinfonietta.common.errors import Invalid, NotFound, OutOfStorage
 from sinfonietta.ingest import services as ingest
 from sinfonietta.ingest.media import media_type
 from sinfonietta.library import queries, services
@@ -86,6 +88,65 @@ def test_what_no_row_speaks_of_is_named_and_removed(alice: Actor, place: Node) -
     assert [finding.problem for finding in blobs.verify(actor=SYSTEM)] == ["bytes without a row"]
     assert next(iter(blobs.verify(actor=SYSTEM, repair=True))).repaired
     assert not stray.exists()
+    stray.write_bytes(b"stray")
+    os.utime(stray, (0, 0))
+    assert blobs.remove_strays(actor=SYSTEM) == 1
+    assert not stray.exists()
+
+
+def test_damage_that_was_found_is_not_served_until_the_right_bytes_come(alice: Actor, place: Node) -> None:
+    node = put(alice, place, "a", b"0123456789")
+    blob = queries.version(actor=alice, uid=node.uid).blob
+    path_of(blob).write_bytes(b"0123456788")
+    assert [finding.problem for finding in blobs.verify(actor=SYSTEM)] == ["damaged"]
+    blob = queries.version(actor=alice, uid=node.uid).blob
+    with pytest.raises(Damaged):
+        store.default().path(blob)
+    assert Event.objects.filter(action="blob.damaged").count() == 1
+    put(alice, place, "b", b"0123456789")
+    assert path_of(queries.version(actor=alice, uid=node.uid).blob).read_bytes() == b"0123456789"
+
+
+def test_verify_is_quiet_about_what_is_deleted_or_filed_again_while_it_looks(alice: Actor, place: Node) -> None:
+    for name in ("gone", "again"):
+        put(alice, place, name, name.encode())
+    gone, again = (Blob.objects.get(sha256=hashlib.sha256(name.encode()).hexdigest()) for name in ("gone", "again"))
+    path_of(again).unlink()
+    path_of(gone).unlink()
+    looked = blobs._look(gone), blobs._look(again)
+    assert all(looked)
+    put(alice, place, "more", b"again")
+    assert not blobs._mark(SYSTEM, again)
+    assert blobs._mark(SYSTEM, gone)
+
+
+def test_what_was_refused_late_is_collected_with_its_row(alice: Actor, place: Node) -> None:
+    """The quota was passed by another while the bytes came: they are in the store, and must not stay for ever."""
+    services.update_collection(actor=SYSTEM, uid=place.uid, quota_bytes=3)
+    with pytest.raises(OutOfStorage):
+        put(alice, place, "a", b"four", length=None)
+    assert Blob.objects.filter(blobs.unused()).count() == 1
+    Blob.objects.update(touched=OLD)
+    assert blobs.collect(actor=SYSTEM) == 1
+    assert Event.objects.get(action="blob.deleted").detail["size_bytes"] == 4
+    assert [key for key, _ in store.default().kept() if key.endswith(hashlib.sha256(b"four").hexdigest())] == []
+
+
+def test_a_full_quota_is_said_before_the_bytes_come_but_not_to_who_sends_the_same_again(
+    alice: Actor, place: Node
+) -> None:
+    services.update_collection(actor=SYSTEM, uid=place.uid, quota_bytes=4)
+    put(alice, place, "a", b"four", length=4, relative_path="x/a")
+
+    class Untouched(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise AssertionError("nothing is read")
+
+    with pytest.raises(OutOfStorage):
+        ingest.put(actor=alice, parent_uid=place.uid, name="b", stream=Untouched(), length=1)
+    with pytest.raises(OutOfStorage):
+        put(alice, place, "a", b"more", length=4, relative_path="x/a")
+    put(alice, place, "a", b"four", length=4, relative_path="x/a")
 
 
 def test_a_transfer_that_ends_early_or_lies_leaves_nothing(alice: Actor, place: Node, bob: Actor) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from tests.support.rest import Rest, program_of, settled
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
 from sinfonietta.blobs.models import Blob
+from sinfonietta.common.errors import TooLarge
 from sinfonietta.ingest import tasks, uploads
 from sinfonietta.ingest.models import Upload
 from sinfonietta.library import queries, services
@@ -108,6 +110,24 @@ def test_parts_are_put_together(tus: Tus, alice: Actor, place: Node) -> None:
     assert final.status_code == 201
     assert queries.node_at(actor=alice, path="/Study/whole").sha256 == hashlib.sha256(b"first second").hexdigest()
     assert staged() == []
+    assert tus.call("HEAD", final["Location"])["Upload-Concat"] == f"final;{' '.join(parts)}"
+    assert tus.patch(final["Location"], 12, b"").status_code == 403
+
+
+def test_parts_that_cannot_be_put_together_stay(tus: Tus, alice: Actor, bob: Actor, place: Node) -> None:
+    part = tus.call("POST", UPLOADS, b"ab", Upload_Length="2", Upload_Concat="partial")["Location"]
+    half = tus.call("POST", UPLOADS, b"a", Upload_Length="2", Upload_Concat="partial")["Location"]
+    said = f"filename {base64.b64encode(b'F').decode()},parent {base64.b64encode(str(place.uid).encode()).decode()}"
+
+    def put_together(who: Tus, *parts: str) -> int:
+        return who.call("POST", UPLOADS, Upload_Concat=f"final;{' '.join(parts)}", Upload_Metadata=said).status_code
+
+    assert put_together(tus, part, half) == 409
+    assert put_together(Tus(program_of(bob)), part) == 404
+    services.create_folder(actor=alice, parent=place.uid, name="F")
+    assert put_together(tus, part) == 409
+    assert Upload.objects.count() == len(staged()) == 2
+    assert tus.call("POST", UPLOADS, b"ab", Upload_Length="2", Upload_Concat="sideways").status_code == 400
 
 
 def test_a_checksum_is_believed_only_when_right(tus: Tus, place: Node) -> None:
@@ -134,6 +154,52 @@ def test_offsets_and_lengths_are_kept(tus: Tus, place: Node) -> None:
     assert tus.patch(url, 3, b"defg").status_code == 413
     assert tus.call("HEAD", url)["Upload-Offset"] == "3"
     assert "Link" in tus.patch(url, 3, b"def")
+    assert "Link" in tus.patch(url, 6, b"")
+    assert tus.patch(url, 3, b"def").status_code == 409
+    assert tus.patch(url, 6, b"g").status_code == 413
+
+
+def test_a_chunked_body_longer_than_declared_leaves_nothing(tus: Tus, alice: Actor, place: Node) -> None:
+    url = tus.create(6, filename="a", parent=str(place.uid))["Location"]
+    with pytest.raises(TooLarge):
+        uploads.append(actor=alice, uid=UUID(url[-36:]), offset=0, stream=io.BytesIO(b"abcdefg"))
+    assert tus.call("HEAD", url)["Upload-Offset"] == "0"
+    assert "Link" in tus.patch(url, 0, b"abcdef")
+
+
+def test_what_cannot_be_filed_is_never_at_its_end(tus: Tus, alice: Actor, place: Node) -> None:
+    """A client that asks how far it is, and hears "all", takes the file for stored."""
+    url = tus.create(3, filename="F", parent=str(place.uid))["Location"]
+    folder = services.create_folder(actor=alice, parent=place.uid, name="F")
+    assert tus.patch(url, 0, b"abc").status_code == 409
+    assert tus.call("HEAD", url).status_code == 409
+    with store.default().hold(Upload.objects.get().staged):
+        assert tus.call("HEAD", url).status_code == 423
+    services.rename(actor=alice, uid=folder.uid, name="G")
+    assert "Link" in tus.call("HEAD", url)
+    assert queries.node_at(actor=alice, path="/Study/F").size_bytes == 3
+
+
+def test_the_metadata_comes_back(tus: Tus, place: Node) -> None:
+    said = {"filename": "ä b.txt", "parent": str(place.uid), "flag": ""}
+    found = tus.call("HEAD", tus.create(6, **said)["Location"])["Upload-Metadata"]
+    pairs = dict(pair.partition(" ")[::2] for pair in found.split(","))
+    assert {key: base64.b64decode(value).decode() for key, value in pairs.items()} == said
+
+
+def test_the_method_is_overridden_on_post_alone(tus: Tus, place: Node) -> None:
+    url = tus.create(3, filename="a", parent=str(place.uid))["Location"]
+    assert tus.call("GET", url, X_HTTP_Method_Override="DELETE").status_code == 405
+    assert tus.call("POST", url, b"abc", Upload_Offset="0", X_HTTP_Method_Override="PATCH").status_code == 204
+    assert tus.call("POST", url, X_HTTP_Method_Override="DELETE").status_code == 204
+
+
+def test_an_upload_that_begins_wrong_is_not_kept(tus: Tus, place: Node) -> None:
+    digest = base64.b64encode(hashlib.sha1(b"abc").digest()).decode()
+    pairs = f"filename {base64.b64encode(b'a').decode()},parent {base64.b64encode(str(place.uid).encode()).decode()}"
+    headers = {"Upload_Length": "3", "Upload_Metadata": pairs, "Upload_Checksum": f"sha1 {digest}"}
+    assert tus.call("POST", UPLOADS, b"abX", **headers).status_code == 460
+    assert (Upload.objects.count(), staged()) == (0, [])
 
 
 def test_two_writers_at_one_upload(tus: Tus, place: Node) -> None:
@@ -209,7 +275,8 @@ def test_options_say_what_the_server_can(tus: Tus) -> None:
     wanted = ["creation", "creation-with-upload", "checksum", "expiration", "termination", "concatenation"]
     assert set(wanted) <= set(said["Tus-Extension"].split(","))
     assert tus.call("PATCH", UPLOADS + str(UUID(int=0)), b"x", Upload_Offset="0").status_code == 404
-    assert tus.call("GET", UPLOADS).status_code == 405
+    refused = tus.call("GET", UPLOADS)
+    assert (refused.status_code, refused["Allow"]) == (405, "OPTIONS, POST")
 
 
 def test_an_upload_that_was_never_filed_is_filed_by_the_task(tus: Tus, alice: Actor, place: Node) -> None:

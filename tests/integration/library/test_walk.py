@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from sinfonietta.accounts.actor import SYSTEM, Actor
 from sinfonietta.audit.models import Event
+from sinfonietta.blobs import services as blobs
 from sinfonietta.blobs.models import Blob
 from sinfonietta.common.errors import Conflict, Forbidden, Invalid, NotFound, OutOfStorage
 from sinfonietta.ingest import services as ingest
@@ -130,11 +132,13 @@ def test_usage_follows_a_move_between_collections(alice: Actor, study: Node, fol
     assert queries.node(actor=alice, uid=other.uid).used_bytes == 5
 
 
-def test_a_quota_refuses_and_leaves_nothing(alice: Actor, study: Node) -> None:
+def test_a_quota_refuses_and_leaves_nothing_but_what_is_collected(alice: Actor, study: Node, settings: Any) -> None:
     services.update_collection(actor=SYSTEM, uid=study.uid, quota_bytes=4)
     with pytest.raises(OutOfStorage):
         put(alice, study.uid, "a.txt", b"12345")
     assert names(queries.children(actor=alice, uid=study.uid)) == []
+    settings.OPTIONS = settings.OPTIONS.model_copy(update={"blob_grace_h": 0})
+    assert blobs.collect(actor=SYSTEM) == 1
     assert Blob.objects.count() == 0
 
 
@@ -197,3 +201,19 @@ def test_metadata_is_typed(alice: Actor, study: Node) -> None:
     with pytest.raises(Invalid) as refused:
         services.set_metadata(actor=alice, uid=study.uid, changes={"x": {"nested": 1}, "y": float("nan")})
     assert set(refused.value.errors) == {"x", "y"}
+
+
+def test_who_manages_a_collection_says_who_saw_what_in_it(alice: Actor, bob: Actor, study: Node, folder: Node) -> None:
+    """Owners of all of it; who manages without owning learns of the parts that they manage."""
+    seen, hidden = put(alice, study.uid, "seen.txt"), put(alice, folder.uid, "hidden.txt")
+    services.set_grants(actor=alice, uid=study.uid, inherit=False, grants=[("user", "bob", Level.MANAGE)])
+    services.set_grants(actor=alice, uid=folder.uid, inherit=False, grants=[])
+    for file in (seen, hidden):
+        queries.note_read(actor=alice, action="file.read", node=file)
+
+    def read(actor: Actor, node: UUID) -> set[UUID | None]:
+        return {event.target for event in queries.audit_of(actor=actor, node=node, action="file.read").items}
+
+    assert read(alice, study.uid) == {seen.uid, hidden.uid}
+    assert read(bob, study.uid) == read(bob, seen.uid) == {seen.uid}
+    assert read(alice, hidden.uid) == {hidden.uid}

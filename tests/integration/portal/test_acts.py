@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from typing import Any
 
@@ -21,10 +22,10 @@ HTMX = {"HX-Request": "true"}
 
 
 def said(client: Client, url: str, status: int = 204, **fields: Any) -> str:
-    """What the page says to a click: the toast, or the problem."""
+    """What the page says to a click: the toast (200 where it offers an undo), or the problem."""
     response = client.post(url, fields, headers=HTMX)
     assert response.status_code == status, response.content
-    return response.headers.get("HX-Trigger", "") or response.content.decode()
+    return response.headers.get("HX-Trigger", "") + response.content.decode()
 
 
 def names(actor: Actor, node: Node) -> list[str]:
@@ -59,7 +60,7 @@ def test_a_form_without_its_token_is_refused(alice: Actor) -> None:
 def test_made_renamed_and_described(owner: Client, alice: Actor) -> None:
     made = owner.post("/collections", {"name": "New", "description": "d"}, headers=HTMX)
     node = Node.objects.get(name="New")
-    assert made.headers["HX-Redirect"] == f"/nodes/{node.uid}"
+    assert f'"visit": "/nodes/{node.uid}"' in made.headers["HX-Trigger"]
     said(owner, f"/nodes/{node.uid}/inside", name="In", kind="folder")
     said(owner, f"/nodes/{node.uid}/inside", name="Set", kind="fileset")
     assert {row.kind for row in queries.children(actor=alice, uid=node.uid).items} == {"folder", "fileset"}
@@ -80,19 +81,44 @@ def test_a_selection_is_moved_copied_thrown_away_and_brought_back(place: Place, 
     some = said(owner, "/selection/move", id=[*both, str(place.page.uid)], target=str(place.collection.uid))
     assert "1 moved. 2 not: " in some
     assert "taken" in said(owner, "/selection/move", 409, id=both, target=str(place.collection.uid))
-    assert "2 moved to the trash" in said(owner, "/selection/trash", id=both)
+    gone = json.loads(owner.post("/selection/trash", {"id": both}, headers=HTMX).content)
+    assert gone == {"sentence": "2 moved to the trash.", "undo": {"url": "/selection/restore", "id": both}}
     assert b"note.txt" in owner.get("/trash").content
-    said(owner, f"/trash/{place.text.uid}/restore")
-    said(owner, f"/trash/{place.image.uid}/purge")
+    assert "2 brought back" in said(owner, gone["undo"]["url"], id=gone["undo"]["id"])
+    assert names(alice, place.folder) == ["dot.png", "note.txt"]
+    said(owner, "/selection/trash", 200, id=both)
+    said(owner, "/selection/restore", id=both[0])
+    said(owner, "/selection/purge", id=both[1])
+    said(owner, "/selection/restore", 404, id=both[1])
     assert names(alice, place.folder) == ["note.txt"]
     said(owner, "/selection/trash", 422)
     said(owner, "/selection/move", 422, id=both)
+
+
+def test_what_has_lost_its_place_comes_back_elsewhere(place: Place, owner: Client, alice: Actor) -> None:
+    one, here = str(place.text.uid), str(place.collection.uid)
+    said(owner, "/selection/move", id=one, target=str(place.folder.uid))
+    said(owner, "/selection/trash", 200, id=one)
+    said(owner, "/selection/trash", 200, id=str(place.folder.uid))
+    assert "name another one" in said(owner, "/selection/restore", 409, id=one)
+    assert "Restore 1 item to" in owner.get(f"/selection/pick?action=restore&in={here}&id={one}").content.decode()
+    said(owner, "/selection/restore", id=one, target=here)
+    assert "note.txt" in names(alice, place.collection)
+
+
+def test_a_thing_is_not_moved_to_where_it_is(place: Place, owner: Client) -> None:
+    url = f"/selection/pick?id={place.text.uid}&in="
+    assert "here now" in owner.get(f"{url}{place.collection.uid}&action=move").content.decode()
+    assert "here now" not in owner.get(f"{url}{place.folder.uid}&action=move").content.decode()
+    assert "here now" not in owner.get(f"{url}{place.collection.uid}&action=copy").content.decode()
 
 
 def test_a_reader_changes_nothing(place: Place, reader: Client, stranger: Client, alice: Actor) -> None:
     one, here = str(place.text.uid), str(place.collection.uid)
     for client, status in ((reader, 403), (stranger, 404)):
         said(client, "/selection/trash", status, id=one)
+        said(client, "/selection/restore", 404, id=one)
+        said(client, "/selection/purge", 404, id=one)
         said(client, "/selection/move", status, id=one, target=str(place.folder.uid))
         said(client, "/selection/copy", status, id=one, target=here)
         said(client, f"/nodes/{here}/inside", status, name="x", kind="folder")
@@ -221,6 +247,17 @@ def test_groups_are_for_who_manages_them(owner: Client, reader: Client, stranger
     assert owner.get(url).status_code == 404
 
 
+def test_who_manages_goes_on_managing_until_somebody_says_otherwise(
+    owner: Client, reader: Client, stranger: Client
+) -> None:
+    url = owner.post("/groups", {"name": "Physicists"})["Location"]
+    owner.post(url, {"user": "bob", "is_manager": "yes"})
+    owner.post(url, {"user": "bob"})
+    assert reader.post(url, {"user": "mallory"}).status_code == 302
+    owner.post(url, {"user": "bob", "is_manager": "no"})
+    assert reader.post(url, {"user": "mallory"}).status_code == 403
+
+
 def test_accounts_are_for_administrators(runner: Client, owner: Client, alice: Actor) -> None:
     new = {"name": "carol", "full_name": "Carol", "email": "c@example.org", "password": "a-long-password-9"}
     assert owner.get("/users").status_code == owner.post("/users", new).status_code == 403
@@ -237,8 +274,8 @@ def test_jobs_are_listed_and_cancelled_by_their_owner(owner: Client, stranger: C
     from sinfonietta.jobs.services import enqueue
 
     job = enqueue(actor=alice, kind="library.copy", payload={})
-    assert "library.copy" in owner.get("/jobs").content.decode()
-    assert "library.copy" not in stranger.get("/jobs").content.decode()
+    assert "Copy of a folder" in owner.get("/jobs").content.decode()
+    assert "Copy of a folder" not in stranger.get("/jobs").content.decode()
     said(stranger, f"/jobs/{job.uid}/cancel", 404)
     said(owner, f"/jobs/{job.uid}/cancel")
 
@@ -305,3 +342,29 @@ def test_a_place_keeps_metadata_as_a_file_does(place: Place, owner: Client, read
     seen = reader.get(url).content.decode()
     assert ("scanner" in seen, "Save the description" in seen) == (True, False)
     assert "Save the description" in owner.get(url).content.decode()
+
+
+def test_names_are_suggested_where_somebody_is_named(reader: Client, alice: Actor) -> None:
+    assert '<option value="alice">' in reader.get("/people?user=ali").content.decode()
+    assert "option" not in reader.get("/people?add=").content.decode() + reader.get("/people").content.decode()
+
+
+def test_studies_are_found_between_two_dates(place: Place, owner: Client) -> None:
+    seen = {}
+    for asked in (
+        "date=2004-01-19",
+        "until=2004-01-19",
+        "date=2004-01-20",
+        "until=2004-01-18",
+        "date=2004-01-01&until=2004-12-31",
+    ):
+        seen[asked] = "CompressedSamples" in owner.get(f"/studies?{asked}").content.decode()
+    assert list(seen.values()) == [True, True, False, False, True]
+
+
+def test_who_must_sign_in_again_comes_back_to_the_page_and_not_to_its_part(place: Place, owner: Client) -> None:
+    page = f"http://testserver/nodes/{place.folder.uid}?name=x"
+    answer = Client().get("/jobs", headers=HTMX | {"HX-Current-URL": page})
+    assert answer.status_code == 401
+    assert answer["HX-Redirect"] == f"/sign-in?next=%2Fnodes%2F{place.folder.uid}%3Fname%3Dx"
+    assert owner.get("/jobs")["Cache-Control"] == "private, no-store"

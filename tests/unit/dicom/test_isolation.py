@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,10 +19,13 @@ from hypothesis import strategies as st
 from tests.unit.dicom import files
 
 from sinfonietta.dicom import child, isolation, wire
+from sinfonietta.dicom.attributes import indexed
 from sinfonietta.dicom.elements import Limits
 from sinfonietta.dicom.isolation import Sandbox
-from sinfonietta.dicom.options import RenderOptions
+from sinfonietta.dicom.options import PRESETS, RenderOptions
+from sinfonietta.dicom.packing import dataset_of, pack_dataset
 from sinfonietta.dicom.parse import parse
+from sinfonietta.dicom.tags import MAX_ROWS
 
 CT = files.sample("CT_small.dcm")
 
@@ -34,7 +39,12 @@ def own() -> Iterator[Sandbox]:
 
 def test_the_child_says_what_the_parser_says(sandbox: Sandbox) -> None:
     for name in ("CT_small.dcm", "JPEG2000.dcm", "image_dfl.dcm", "rtplan.dcm", "rtplan_truncated.dcm"):
-        assert sandbox.parse(files.sample(name)) == parse(files.sample(name))
+        told, known = sandbox.parse(files.sample(name)), parse(files.sample(name))
+        assert told is not None
+        assert known is not None
+        assert told.json == indexed(known.json)
+        assert dataset_of(told.packed) == dataset_of(pack_dataset(known.json))
+        assert replace(told, json=known.json, packed=b"") == known
     assert sandbox.parse(files.sample("README.txt")) is None
 
 
@@ -70,14 +80,14 @@ def test_frames_as_native_pixels(sandbox: Sandbox) -> None:
 
 def test_killed_in_the_middle_of_a_call(own: Sandbox) -> None:
     """The call is made again by a new child; should that die too, it is the file's fault."""
-    own.parse(CT)
+    expected = own.parse(CT)
     victim = own._idle[0].process.pid
     os.kill(victim, signal.SIGSTOP)  # so that the call cannot end before the child does
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(own.parse, CT)
         _until_asked(own)
         os.kill(victim, signal.SIGKILL)
-        assert waiting.result(20) == parse(CT)
+        assert waiting.result(20) == expected
     assert own._idle[0].process.pid != victim
 
 
@@ -130,6 +140,26 @@ def test_no_child_is_free(own: Sandbox) -> None:
         assert waiting.result(20) is not None
 
 
+def test_who_draws_leaves_room_for_files_that_arrive() -> None:
+    pair = Sandbox(size=2, callers=2)
+    try:
+        pair.parse(CT)
+        victim = pair._idle[0].process.pid
+        os.kill(victim, signal.SIGSTOP)
+        with ThreadPoolExecutor(2) as threads:
+            drawn = [threads.submit(pair.render, CT) for _ in range(2)]
+            while pair._queue._value:
+                threading.Event().wait(0.001)
+            _until_asked(pair)
+            assert pair.parse(CT) is not None  # by the other child, which no drawing may take
+            with pytest.raises(isolation.Busy):
+                pair.render(CT)
+            os.kill(victim, signal.SIGCONT)
+            assert all(one.result(20).startswith(b"\x89PNG") for one in drawn)
+    finally:
+        pair.close()
+
+
 def test_more_memory_than_a_file_may_take(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(files.encoded(files.image(9000, 9000)))
     small = Sandbox(size=1, memory_bytes=384 << 20, timeout_s=20)
@@ -167,7 +197,22 @@ def test_many_threads(sandbox: Sandbox) -> None:
     names = ["CT_small.dcm", "MR_small.dcm", "JPEG2000.dcm", "rtplan.dcm"] * 10
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda name: sandbox.parse(files.sample(name)), names))
-    assert found == [parse(files.sample(name)) for name in names]
+    assert found == [sandbox.parse(files.sample(name)) for name in names]
+
+
+def test_a_large_header_stays_where_it_was_parsed(sandbox: Sandbox, tmp_path: Path) -> None:
+    """As an object it takes a hundred times its size in memory; here it arrives compressed, and little of it open."""
+    many = b"".join(struct.pack("<HH2sH", 0x0011, 0x1000 + number, b"LO", 0) for number in range(50_000))
+    (tmp_path / "file").write_bytes(files.without_pixels() + many)
+    header = sandbox.parse(tmp_path / "file")
+    assert header is not None
+    assert len(header.json) < 30
+    assert dataset_of(header.packed, 1 << 20) is None
+    whole = dataset_of(header.packed)
+    assert whole is not None
+    assert len(whole) > 50_000
+    rows, windows = sandbox.tags(tmp_path / "file")
+    assert (rows[0].keyword, len(rows), windows) == ("SOPClassUID", MAX_ROWS, PRESETS["CT"])
 
 
 def test_a_forked_process_has_children_of_its_own(own: Sandbox) -> None:

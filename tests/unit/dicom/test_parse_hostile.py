@@ -165,7 +165,7 @@ def test_frames_without_end_cost_nothing(tmp_path: Path) -> None:
     assert header.complete
     assert header.pixels is not None
     assert header.pixels.number_of_frames == 2**31 - 1
-    assert header.pixels.frames == ()
+    assert header.pixels.frames == b""
 
 
 def test_trailing_zeros_are_padding_and_other_bytes_are_not(tmp_path: Path) -> None:
@@ -221,3 +221,13 @@ def test_any_bytes_after_a_good_beginning(tmp_path: Path, tail: bytes) -> None:
     header = parse(tmp_path / "file")
     assert header is not None
     assert header.complete == (not header.problem)
+
+
+def test_values_beyond_what_a_header_may_hold_are_bulk_data(tmp_path: Path) -> None:
+    texts = b"".join(struct.pack("<HH2sHI", 0x0011, 0x1000 + n, b"UT", 0, 1000) + b"x" * 1000 for n in range(5))
+    (tmp_path / "file").write_bytes(files.without_pixels() + texts)
+    header = parse(tmp_path / "file", limits=Limits(header_bytes=3500))
+    assert header is not None
+    assert header.complete
+    assert [uri for uri in header.bulk if uri.startswith("bulk/0011")] == ["bulk/00111003", "bulk/00111004"]
+    assert "Value" in header.json["00111002"]

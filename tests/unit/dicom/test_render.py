@@ -326,7 +326,7 @@ def test_a_panic_in_a_decoder(tmp_path: Path) -> None:
     header = parse(files.sample("MR_small_RLE.dcm"))
     assert header is not None
     assert header.pixels is not None
-    at = header.pixels.frames[0][0] + 64
+    at = struct.unpack_from("<Q", header.pixels.frames)[0] + 64
     content[at : at + 400] = b"\x81\0" * 200  # each pair repeats a byte 128 times
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(Undrawable, match="could not be decoded"):

@@ -86,7 +86,7 @@ def _to_send(context: JobContext) -> queries.Retrieval:
     node = access.find(actor, UUID(payload["node"]))
     if node.kind != Node.Kind.FILE:
         return queries.retrieval(actor=actor, root=node, keys={})
-    _, row = queries.of_file(actor=actor, uid=node.uid)
+    row = queries.of_file(actor=actor, uid=node.uid).row
     if row is None or row.series_id is None:
         raise NotFound("That file is no DICOM instance that could be sent.")
     return queries.Retrieval(actor, [row.version_id], [(row.sop_class, row.transfer_syntax)])

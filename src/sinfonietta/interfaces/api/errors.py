@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -17,7 +18,7 @@ class Refused(Problem):
     def __init__(self, error: exceptions.APIException) -> None:
         super().__init__(str(error.detail))
         self.status = error.status_code
-        self.title = str(error.default_detail)
+        self.title = HTTPStatus(error.status_code).phrase.capitalize()
         self.slug = str(error.default_code).replace("_", "-")
 
 

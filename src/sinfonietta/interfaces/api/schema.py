@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -38,8 +39,16 @@ class ProblemSerializer(serializers.Serializer[Any]):
     errors = serializers.DictField(child=serializers.ListField(child=serializers.CharField()), required=False)  # type: ignore[assignment]
 
 
+LOCATION = {"Location": {"description": "Where it is", "schema": {"type": "string"}}}
+
+
 class HouseSchema(AutoSchema):
     """Adds the problems to every operation, and names operations after their view."""
+
+    def get_operation_id(self) -> str:
+        """Method and view: ``get_collections``, ``get_collection``."""
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(self.view).__name__.removesuffix("View"))
+        return f"{self.method}_{name}".lower()
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         """One operation of the document."""
@@ -52,6 +61,9 @@ class HouseSchema(AutoSchema):
             content = {"application/problem+json": {"schema": problem}}
             operation["responses"].setdefault(status, {"description": said, "content": content})
         operation["responses"]["414"] = TOO_LONG
+        for status in ("201", "202"):
+            if status in operation["responses"]:
+                operation["responses"][status]["headers"] = LOCATION
         return operation
 
 

@@ -98,6 +98,7 @@ class Restored(Strict):
 class Grant(Strict):
     user = serializers.CharField(max_length=150, required=False, help_text="Id or name")
     group = serializers.CharField(max_length=150, required=False, help_text="Id or name")
+    name = serializers.CharField(read_only=True)
     level = serializers.ChoiceField(LEVELS)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -108,7 +109,10 @@ class Grant(Strict):
 
 
 class Grants(Strict):
+    """As GET answers it, so that a program changes a row and puts all of it back."""
+
     inherit = serializers.BooleanField()
+    inherited_from = serializers.UUIDField(read_only=True)
     everyone = serializers.ChoiceField(["read"], allow_null=True, default=None)
     grants = Grant(many=True, default=list)
 
@@ -132,7 +136,9 @@ class NewGroup(Strict):
 
 class NewMember(Strict):
     user = serializers.CharField(max_length=150, help_text="Id or name")
-    is_manager = serializers.BooleanField(default=False)
+    is_manager = serializers.BooleanField(
+        default=None, allow_null=True, help_text="Left out: a new one is no manager, of a known one it stays as it is"
+    )
 
 
 # Answers

@@ -11,7 +11,11 @@ from sinfonietta.interfaces.http.access import signed_in
 app_name = "api"
 urlpatterns = [
     path("openapi.json", signed_in(SpectacularJSONAPIView.as_view()), name="openapi"),
-    path("docs", signed_in(SpectacularSwaggerSplitView.as_view(url_name="api:openapi")), name="docs"),
+    path(
+        "docs",
+        signed_in(SpectacularSwaggerSplitView.as_view(url_name="api:openapi", template_name="api/docs.html")),
+        name="docs",
+    ),
     path("me", people.MeView.as_view()),
     path("principals", people.PrincipalsView.as_view()),
     path("tokens", people.TokensView.as_view()),
@@ -35,7 +39,7 @@ urlpatterns = [
     path("nodes", nodes.ByPathView.as_view()),
     path("nodes/<uuid:uid>", nodes.NodeView.as_view()),
     path("nodes/<uuid:uid>/children", nodes.ChildrenView.as_view()),
-    path("nodes/<uuid:uid>/files/<path:name>", files.PutFileView.as_view()),
+    path("nodes/<uuid:uid>/files/<path:name>", files.NamedFileView.as_view()),
     path("nodes/<uuid:uid>/archive", nodes.ArchiveView.as_view(), name="archive"),
     path("nodes/<uuid:uid>/manifest", nodes.ManifestView.as_view()),
     path("nodes/<uuid:uid>/grants", nodes.GrantsView.as_view()),

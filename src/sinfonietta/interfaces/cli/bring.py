@@ -27,7 +27,10 @@ def import_(paths: tuple[Path, ...], into: str, name: str, json_: bool) -> None:
     from sinfonietta.accounts.queries import actor_for_user
     from sinfonietta.common.errors import Problem
 
-    actor = actor_for_user(site.user_named(name), Origin(door="cli"))
+    user = site.user_named(name)
+    if not user.is_active:
+        raise click.ClickException(f"The account {name!r} is closed; `sinfonietta enable-user` opens it.")
+    actor = actor_for_user(user, Origin(door="cli"))
     collection, folders = place(actor, into)
     files = list(files_of(paths))
     progress, task = bar(sum(path.stat().st_size for path, _ in files))

@@ -67,6 +67,14 @@ def _disk() -> str:
     return f"{free >> 30} GiB free"
 
 
+def _bytes() -> str:
+    from sinfonietta.blobs import store
+
+    staged = store.default().stage()
+    store.default().discard(staged)
+    return "the store of the files can be written"
+
+
 def _secret() -> str:
     from django.conf import settings
 
@@ -113,6 +121,7 @@ PROBES: dict[str, Callable[[], str]] = {
     "configuration": _configuration,
     "database": _database,
     "disk": _disk,
+    "bytes": _bytes,
     "secret key": _secret,
     "image decoding": _decoding,
     "DICOM door": _dicom_door,

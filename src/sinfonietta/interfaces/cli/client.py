@@ -21,6 +21,7 @@ BLOCK_BYTES = 1 << 20
 AT_ONCE_BYTES = 8 << 20
 """Up to this size a file goes in the request that creates the upload (tus 1.0.0, creation-with-upload)."""
 TRIES = 6
+LONGEST_WAIT_S = 60.0
 Progress = Callable[[int], None]
 T = TypeVar("T")
 
@@ -29,10 +30,23 @@ class ServerSaid(click.ClickException):
     """The server refused; its own sentence."""
 
 
+class Absent(ServerSaid):
+    """404."""
+
+
+class Busy(ServerSaid):
+    """The server asks to come again, after so many seconds: 429, 503; or another writer still holds the upload."""
+
+    def __init__(self, said: str, after_s: float) -> None:
+        super().__init__(said)
+        self.after_s = after_s
+
+
 @dataclass(frozen=True)
 class Place:
-    """The deepest node that is there already, and the folders to make below it."""
+    """A path on the server: the deepest node that is there already, and the folders to make below it."""
 
+    path: str
     node: str
     missing: tuple[str, ...]
 
@@ -47,6 +61,8 @@ class Client:
     """One server, one token."""
 
     def __init__(self, server: str, token: str) -> None:
+        if not server.startswith(("http://", "https://")):
+            raise click.UsageError(f"--server is an address such as https://data.example.org, not {server!r}.")
         self.http = httpx.Client(
             base_url=server.rstrip("/"),
             headers={"Authorization": f"Bearer {token}", "Tus-Resumable": "1.0.0"},
@@ -54,17 +70,25 @@ class Client:
         )
 
     def ask(self, method: str, url: str, **options: Any) -> httpx.Response:
-        """A request; ServerSaid with the server's sentence when it is refused."""
+        """A request; ServerSaid with the server's sentence when it is refused, Absent when there is no such thing."""
         try:
-            response = self.http.request(method, url, **options)
+            return _accepted(self.http.request(method, url, **options))
         except httpx.TransportError as error:
             raise ServerSaid(f"{self.http.base_url} cannot be reached: {error}") from error
-        return _accepted(response)
+
+    def json(self, method: str, url: str, **options: Any) -> Any:
+        """The answer's content; ServerSaid also when it is none of ours."""
+        try:
+            return self.ask(method, url, **options).json()
+        except ValueError as error:
+            raise ServerSaid(f"{self.http.base_url} does not answer like Sinfonietta; check --server.") from error
 
     def find(self, path: str) -> dict[str, Any] | None:
         """The node at a path such as ``Collection/Folder/file``, or None."""
-        response = self.http.get("/api/v1/nodes", params={"path": "/" + path.strip("/")})
-        return None if response.status_code == 404 else dict(_accepted(response).json())
+        try:
+            return dict(self.json("GET", "/api/v1/nodes", params={"path": "/" + path.strip("/")}))
+        except Absent:
+            return None
 
     def place(self, path: str) -> Place:
         """Where ``path`` is, as far as it is there; its collection is made when it is not."""
@@ -74,21 +98,25 @@ class Client:
         for depth in range(len(parts), 0, -1):
             node = self.find("/".join(parts[:depth]))
             if node:
-                return Place(node["id"], tuple(parts[depth:]))
-        made = self.ask("POST", "/api/v1/collections", json={"name": parts[0]}).json()
-        return Place(made["id"], tuple(parts[1:]))
+                return Place("/".join(parts), node["id"], tuple(parts[depth:]))
+        made = self.json("POST", "/api/v1/collections", json={"name": parts[0]})
+        return Place("/".join(parts), made["id"], tuple(parts[1:]))
 
     def manifest(self, node: str) -> list[dict[str, Any]]:
         """All files below a node: path, size_bytes, sha256, url."""
-        return list(self.ask("GET", f"/api/v1/nodes/{node}/manifest").json()["results"])
+        return list(self.json("GET", f"/api/v1/nodes/{node}/manifest")["results"])
 
     def send(self, path: Path, place: Place, relative: str, progress: Progress) -> dict[str, Any]:
         """Upload one file, going on where an earlier attempt broke off; answers the file after comparing hashes."""
         digest, size = sha256_of(path), path.stat().st_size
-        memory = _Memory(str(self.http.base_url), place.node, "/".join((*place.missing, relative)), digest)
-        link = _again(path, lambda: self._send_once(path, size, digest, place, relative, memory, progress))
+        memory = _Memory(str(self.http.base_url), place.path, relative, digest)
+        try:
+            link = _again(path, lambda: self._send_once(path, size, digest, place, relative, memory, progress))
+        except Absent:  # where it was going is gone: the next call begins anew
+            memory.forget()
+            raise
         memory.forget()
-        file = self.ask("GET", link).json()
+        file = self.json("GET", link)
         if file["sha256"] != digest:
             raise ServerSaid(f"{path}: the server has other bytes than were sent.")
         return dict(file)
@@ -100,7 +128,10 @@ class Client:
             url, offset = memory.url, 0
             if url:
                 head = self.http.head(url)
-                url, offset = (url, int(head.headers["Upload-Offset"])) if head.is_success else ("", 0)
+                if head.status_code in (404, 410):  # it expired
+                    url = ""
+                else:
+                    offset = int(_accepted(head).headers["Upload-Offset"])
             if not url:
                 response = self._create(stream, path, size, digest, place, relative)
                 url = urljoin(str(self.http.base_url), response.headers["Location"])
@@ -166,20 +197,29 @@ def _accepted(response: httpx.Response) -> httpx.Response:
         detail = str(said.get("detail") or said.get("title"))
     except (ValueError, AttributeError):
         detail = response.reason_phrase
-    raise ServerSaid(f"The server refused ({response.status_code}): {detail}")
+    sentence = f"The server refused ({response.status_code}): {detail}"
+    if response.status_code == 401:
+        sentence += " Make one on your account page, and name it in SINFONIETTA_TOKEN."
+    if response.status_code in (423, 429, 503) or (response.status_code == 409 and response.request.method == "PATCH"):
+        raise Busy(sentence, float(response.headers.get("Retry-After", 1)))
+    raise (Absent if response.status_code == 404 else ServerSaid)(sentence)
 
 
 def _again(what: Path, attempt: Callable[[], T]) -> T:
-    """Try until the connection holds, ever more slowly. Raises ServerSaid in the end."""
-    for number in range(TRIES - 1):
+    """Try until the connection holds and the server has time, ever more slowly. Raises ServerSaid in the end."""
+    for number in range(TRIES):
         try:
             return attempt()
-        except httpx.TransportError:
+        except Busy as busy:
+            if number == TRIES - 1 or busy.after_s > LONGEST_WAIT_S:
+                raise
+            time.sleep(max(busy.after_s, 2.0**number / 4))
+        except httpx.TransportError as error:
+            if number == TRIES - 1:
+                said = f"{what}: the connection broke off ({error}); the same command goes on."
+                raise ServerSaid(said) from error
             time.sleep(2.0**number / 4)
-    try:
-        return attempt()
-    except httpx.TransportError as error:
-        raise ServerSaid(f"{what}: the connection broke off ({error}); the same command goes on.") from error
+    raise AssertionError("the last try returned or raised")
 
 
 def _blocks(stream: Any, progress: Progress) -> Iterator[bytes]:

@@ -62,12 +62,15 @@ def init(admin: str, json_: bool) -> None:
 
 @click.command()
 @site.installation
+@site.as_json
 @site.problems_said
-def upgrade() -> None:
+def upgrade(json_: bool) -> None:
     """Bring the database up to this version of the program."""
     site.start_django()
+    from django.conf import settings
+
     announce(prepare())
-    click.echo("The database is up to date.")
+    site.say({"data": str(settings.OPTIONS.data)}, json_=json_, sentence="The database is up to date.")
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 
 import click
@@ -19,11 +20,17 @@ COMMANDS = {
     "check": ("check:check", "Say of each part whether it can work."),
     "demo": ("demo:demo", "Fill a data folder with example data and serve it."),
     "create-user": ("people:create_user", "Make an account."),
+    "list-users": ("people:list_users", "Say who has an account."),
+    "set-roles": ("people:set_roles", "Give site roles to an account, or take them."),
     "set-password": ("people:set_password", "Give an account a new password."),
     "disable-user": ("people:disable_user", "Close an account at once on every door."),
-    "create-group": ("people:create_group", "Make a group of accounts."),
-    "create-token": ("people:create_token", "Make a token for programs; print it and nothing else."),
-    "revoke-token": ("people:revoke_token", "End a token at once."),
+    "enable-user": ("people:enable_user", "Open a closed account again."),
+    "create-group": ("groups:create_group", "Make a group of accounts."),
+    "change-group": ("groups:change_group", "Add members to a group, or remove them."),
+    "list-groups": ("groups:list_groups", "Say which groups there are and who belongs to them."),
+    "create-token": ("tokens:create_token", "Make a token for programs; print it and nothing else."),
+    "list-tokens": ("tokens:list_tokens", "Say which tokens an account has."),
+    "revoke-token": ("tokens:revoke_token", "End a token at once."),
     "create-peer": ("peers:create_peer", "Let a DICOM node talk to us."),
     "list-peers": ("peers:list_peers", "List the DICOM nodes."),
     "remove-peer": ("peers:remove_peer", "Forget a DICOM node."),
@@ -35,6 +42,8 @@ COMMANDS = {
     "init-quietly": ("serve:init_quietly", ""),
     "manage": ("installation:manage", "Django's own commands, for developers."),
 }
+CLIENT = {"remote"}
+"""Modules that need no Django."""
 
 
 class Lazy(click.Group):
@@ -47,12 +56,9 @@ class Lazy(click.Group):
         if name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[name][0].partition(":")
-        try:
-            command = getattr(importlib.import_module(f"sinfonietta.interfaces.cli.{module}"), attribute)
-        except ModuleNotFoundError as error:
-            if (error.name or "").startswith("sinfonietta"):
-                raise
-            raise click.ClickException(f"`{name}` needs the server: pip install 'sinfonietta[server]'.") from error
+        if module not in CLIENT and importlib.util.find_spec("django") is None:
+            raise click.ClickException(f"`{name}` needs the server: pip install 'sinfonietta[server]'.")
+        command = getattr(importlib.import_module(f"sinfonietta.interfaces.cli.{module}"), attribute)
         assert isinstance(command, click.Command)
         return command
 

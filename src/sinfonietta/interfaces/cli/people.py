@@ -1,13 +1,20 @@
-"""Accounts, groups and tokens from the command line."""
+"""Accounts from the command line."""
 
 from __future__ import annotations
 
 import sys
-from uuid import UUID
+from collections.abc import Callable
+from typing import Any
 
 import click
 
 from sinfonietta.interfaces.cli import site
+
+ROLES = {
+    "admin": "Runs the site: accounts, settings.",
+    "reviewer": "Reviews models.",
+    "auditor": "Reads who did what.",
+}
 
 
 def _password(from_stdin: bool) -> str:
@@ -16,16 +23,23 @@ def _password(from_stdin: bool) -> str:
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
 
 
+password_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+
+
 @click.command()
 @site.installation
 @site.as_json
 @click.argument("name")
 @click.option("--email", default="", help="Mail address.")
 @click.option("--full-name", default="", help="The name that others see.")
-@click.option("--admin", is_flag=True, help="Runs the site.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--admin", is_flag=True, help=ROLES["admin"])
+@click.option("--reviewer", is_flag=True, help=ROLES["reviewer"])
+@click.option("--auditor", is_flag=True, help=ROLES["auditor"])
+@password_stdin
 @site.problems_said
-def create_user(name: str, email: str, full_name: str, admin: bool, password_stdin: bool, json_: bool) -> None:
+def create_user(
+    name: str, email: str, full_name: str, admin: bool, reviewer: bool, auditor: bool, password_stdin: bool, json_: bool
+) -> None:
     """Make an account with a home collection."""
     site.start_django()
     from sinfonietta.accounts import services
@@ -37,85 +51,97 @@ def create_user(name: str, email: str, full_name: str, admin: bool, password_std
         full_name=full_name,
         password=_password(password_stdin),
         is_admin=admin,
+        is_reviewer=reviewer,
+        is_auditor=auditor,
     )
     site.say({"id": user.uid, "name": user.name}, json_=json_, sentence=f"{user.name} has an account.")
 
 
 @click.command()
 @site.installation
-@click.argument("name")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@site.as_json
 @site.problems_said
-def set_password(name: str, password_stdin: bool) -> None:
-    """Give an account a new password; its sessions end."""
+def list_users(json_: bool) -> None:
+    """All accounts with their roles."""
     site.start_django()
-    from sinfonietta.accounts import services
+    from sinfonietta.accounts import queries
 
-    services.set_password(actor=site.keeper(), user=site.user_named(name), password=_password(password_stdin))
-    click.echo(f"{name} has a new password.")
+    site.say_table([_row(user) for user in queries.users(actor=site.keeper())], json_=json_)
 
 
-@click.command()
-@site.installation
-@click.argument("name")
-@site.problems_said
-def disable_user(name: str) -> None:
-    """Close an account at once on every door; what it owns stays."""
-    site.start_django()
-    from sinfonietta.accounts import services
+def _row(user: Any) -> dict[str, Any]:
+    roles = [role for role in ROLES if getattr(user, f"is_{role}")]
+    state = "open" if user.is_active else "closed"
+    return {
+        "id": user.uid, "name": user.name, "full_name": user.full_name, "email": user.email, "roles": roles,
+        "state": state,
+    }  # fmt: skip
 
-    services.set_active(actor=site.keeper(), user=site.user_named(name), active=False)
-    click.echo(f"{name} can no longer sign in.")
+
+def _roles(command: Callable[..., None]) -> Callable[..., None]:
+    for role in reversed(ROLES):
+        command = click.option(f"--{role}/--no-{role}", default=None, help=ROLES[role])(command)
+    return command
 
 
 @click.command()
 @site.installation
 @site.as_json
 @click.argument("name")
-@click.argument("users", nargs=-1)
+@_roles
 @site.problems_said
-def create_group(name: str, users: tuple[str, ...], json_: bool) -> None:
-    """Make a group of accounts; the first named manages it."""
+def set_roles(name: str, json_: bool, **said: bool | None) -> None:
+    """Give site roles to an account, or take them; those that are not named stay."""
     site.start_django()
     from sinfonietta.accounts import services
 
-    members = [site.user_named(user) for user in users]
-    group = services.create_group(actor=site.keeper(), name=name, members=members)
-    site.say(
-        {"id": group.uid, "name": group.name}, json_=json_, sentence=f"The group {name} has {len(members)} members."
-    )
+    user = site.user_named(name)
+    roles = {f"is_{role}": getattr(user, f"is_{role}") if on is None else on for role, on in said.items()}
+    services.set_roles(actor=site.keeper(), user=user, **roles)
+    row = _row(user)
+    site.say(row, json_=json_, sentence=f"{user.name}: {', '.join(row['roles']) or 'no site role'}.")
 
 
 @click.command()
 @site.installation
-@click.argument("user")
-@click.option("--name", required=True, help="What it is for.")
-@click.option("--scope", type=click.Choice(["read", "write", "admin"]), default="write", show_default=True)
-@click.option("--days", type=click.IntRange(1), help="Days until it expires; without: never.")
+@site.as_json
+@click.argument("name")
+@password_stdin
 @site.problems_said
-def create_token(user: str, name: str, scope: str, days: int | None) -> None:
-    """Make a token for programs; print it, and nothing else."""
+def set_password(name: str, password_stdin: bool, json_: bool) -> None:
+    """Give an account a new password; its sessions end."""
     site.start_django()
     from sinfonietta.accounts import services
 
-    _, secret = services.create_token(
-        actor=site.keeper(), user=site.user_named(user), name=name, scope=scope, days=days
-    )
-    click.echo(secret)
+    user = site.user_named(name)
+    services.set_password(actor=site.keeper(), user=user, password=_password(password_stdin))
+    site.say(_row(user), json_=json_, sentence=f"{user.name} has a new password.")
 
 
 @click.command()
 @site.installation
-@click.argument("token")
+@site.as_json
+@click.argument("name")
 @site.problems_said
-def revoke_token(token: str) -> None:
-    """End a token (its id, or the secret itself) at once."""
-    site.start_django()
-    from sinfonietta.accounts import queries, services
+def disable_user(name: str, json_: bool) -> None:
+    """Close an account at once on every door; what it owns stays."""
+    _set_active(name, False, json_, "can no longer sign in")
 
-    try:
-        uid = UUID(token)
-    except ValueError:
-        uid = queries.token_id(token)
-    services.revoke_token(actor=site.keeper(), uid=uid)
-    click.echo("The token is revoked.")
+
+@click.command()
+@site.installation
+@site.as_json
+@click.argument("name")
+@site.problems_said
+def enable_user(name: str, json_: bool) -> None:
+    """Open a closed account again; its tokens hold again, its sessions do not."""
+    _set_active(name, True, json_, "can sign in again")
+
+
+def _set_active(name: str, active: bool, json_: bool, said: str) -> None:
+    site.start_django()
+    from sinfonietta.accounts import services
+
+    user = site.user_named(name)
+    services.set_active(actor=site.keeper(), user=user, active=active)
+    site.say(_row(user), json_=json_, sentence=f"{user.name} {said}.")

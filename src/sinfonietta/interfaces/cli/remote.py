@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -22,12 +23,13 @@ NODE_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 def server(command: F) -> F:
     """Adds ``--server`` and ``--token``."""
-    command = click.option(
-        "--token", envvar="SINFONIETTA_TOKEN", required=True, help="A token (better: SINFONIETTA_TOKEN)."
-    )(command)
-    return click.option(
-        "--server", envvar="SINFONIETTA_SERVER", required=True, help="Such as https://data.example.org."
-    )(command)
+    for name, said in (
+        ("token", "A token of your account; in the variable it is not seen by others on this machine."),
+        ("server", "Such as https://data.example.org."),
+    ):
+        variable = f"SINFONIETTA_{name.upper()}"
+        command = click.option(f"--{name}", envvar=variable, show_envvar=True, required=True, help=said)(command)
+    return command
 
 
 def files_of(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
@@ -106,7 +108,7 @@ def get(server: str, token: str, what: str, directory: Path, json_: bool) -> Non
 def _node(client: Client, what: str) -> dict[str, Any]:
     named = NODE_ID.findall(what)
     if named:
-        return dict(client.ask("GET", f"/api/v1/nodes/{named[-1]}").json())
+        return dict(client.json("GET", f"/api/v1/nodes/{named[-1]}"))
     node = client.find(what)
     if node is None:
         raise ServerSaid(f"There is nothing at {what!r}, or it is not yours to see.")
@@ -122,15 +124,19 @@ def _inside(directory: Path, path: str) -> Path:
 
 
 def _all(one: Callable[..., dict[str, Any]], items: list[Any]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Run ``one`` for all items, some at a time; what failed does not stop the others."""
+    """Run ``one`` for all items, some at a time; what failed does not stop the others, Ctrl-C stops all at once."""
     results, failed = [], []
     with ThreadPoolExecutor(AT_ONCE) as pool:
         running = {pool.submit(one, *item): item for item in items}
-        for done in as_completed(running):
-            try:
-                results.append(done.result())
-            except (click.ClickException, OSError) as error:
-                failed.append(f"{running[done][1]}: {getattr(error, 'message', error)}")
+        try:
+            for done in as_completed(running):
+                try:
+                    results.append(done.result())
+                except (click.ClickException, OSError) as error:
+                    failed.append(f"{running[done][1]}: {getattr(error, 'message', error)}")
+        except KeyboardInterrupt:
+            click.echo("Broken off; the same command goes on where it was.", err=True)
+            os._exit(130)  # the threads would finish their files first
     return results, failed
 
 

@@ -11,8 +11,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from sinfonietta.interfaces.cli import site
+import structlog
 
+log = structlog.get_logger("sinfonietta.supervisor")
 LONGEST_PAUSE_S = 30.0
 STEADY_S = 60.0
 """A part that lived this long is healthy: its next death is its first."""
@@ -32,6 +33,7 @@ class Part:
 
     name: str
     arguments: list[str]
+    descriptors: tuple[int, ...] = ()
     process: subprocess.Popen[bytes] | None = None
     deaths: int = 0
     started: float = 0.0
@@ -42,6 +44,7 @@ class Part:
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "sinfonietta", *self.arguments],
+            pass_fds=self.descriptors,
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - the supervisor has no threads
         )
 
@@ -56,7 +59,7 @@ class Part:
             return
         self.deaths = 1 if now - self.started > STEADY_S else self.deaths + 1
         pause = min(LONGEST_PAUSE_S, 2.0 ** (self.deaths - 1) - 1)
-        site.screen.print(f"{self.name} ended with {code}; starting it again in {pause:.0f} s.")
+        log.warning("a part ended", part=self.name, code=code, again_in_s=pause)
         self.process, self.restart_at = None, now + pause
 
 
@@ -91,6 +94,9 @@ class Supervisor:
         self.stopping = True
 
     def _end_all(self) -> None:
+        for part in self.parts:
+            for descriptor in part.descriptors:  # nobody shall wait at a door that does not open again
+                os.close(descriptor)
         running = [part.process for part in self.parts if part.process and part.process.poll() is None]
         for process in running:
             process.terminate()

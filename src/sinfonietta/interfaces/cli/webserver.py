@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.urls import get_resolver
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
@@ -23,19 +24,29 @@ class OurLogger(Logger):  # type: ignore[misc]
     def access(self, *args: Any) -> None:
         """Nothing: see ``interfaces.http.middleware.RequestLog``."""
 
+    def warning(self, msg: object, *args: Any, **kwargs: Any) -> None:
+        """As gunicorn says it, but not what stood in a request that it could not read."""
+        if str(msg).startswith("Invalid request"):
+            msg, args = "A request could not be read", ()
+        super().warning(msg, *args, **kwargs)
+
+    def exception(self, msg: object, *args: Any, **kwargs: Any) -> None:
+        """The trace without the address that gunicorn puts before it: its path and query are private."""
+        super().exception("A connection broke", **kwargs)
+
 
 class WebServer(BaseApplication):  # type: ignore[misc]
-    """The web server of one machine."""
+    """The web server of one machine, at a socket that listens already."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
         super().__init__()
 
     def load_config(self) -> None:
         """Our settings as gunicorn's."""
         options = settings.OPTIONS
         ours = {
-            "bind": self.bind,
+            "bind": f"fd://{self.descriptor}",
             "worker_class": "gthread",
             "workers": options.web_processes,
             "threads": options.web_threads,
@@ -48,6 +59,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]
             "logger_class": OurLogger,
             "proc_name": "sinfonietta-web",
             "worker_tmp_dir": str(MEMORY) if MEMORY.is_dir() else None,
+            "control_socket_disable": True,  # it would lie in the account's home, one for all servers
         }
         for name, value in ours.items():
             self.cfg.set(name, value)
@@ -56,4 +68,6 @@ class WebServer(BaseApplication):  # type: ignore[misc]
         """The WSGI application."""
         from sinfonietta.config.wsgi import application
 
+        # Before the processes part: they share what it loads, and no first request waits for it.
+        _ = get_resolver().url_patterns
         return application

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache, wraps
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
@@ -13,11 +13,11 @@ from django.http import HttpRequest, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 
 from sinfonietta.accounts.actor import Actor
-from sinfonietta.audit.services import record_read
 from sinfonietta.dicom import queries
 from sinfonietta.interfaces.http import access
 from sinfonietta.interfaces.http.authentication import actor_of
 from sinfonietta.library.models import Node
+from sinfonietta.library.queries import note_read
 
 KINDS = {
     "collections": (Node.Kind.COLLECTION,),
@@ -40,23 +40,24 @@ class Call:
         return f"{self.url}/studies/{study}/series/{series}/instances/{instance}"
 
     def audit(self, action: str, node: Node) -> None:
-        """Note a read. Reads of one thing within a second are one event, whatever the number of requests."""
-        collection = _collection(node.uid, node.collection_id)
-        record_read(actor=self.actor, action=action, target=node.uid, collection=collection)
+        """Note a read."""
+        note_read(actor=self.actor, action=action, node=node)
 
 
-def absolute(dataset: bytes, instance_url: str) -> bytes:
-    """DICOM JSON with its bulk data at our own address.
+def absolute(dataset: Iterable[bytes], instance_url: str) -> Iterator[bytes]:
+    """DICOM JSON, in blocks, with its bulk data at our own address.
 
     A text that imitates the member cannot be hit: inside a JSON string its quotes are escaped.
     """
-    return dataset.replace(b'"BulkDataURI":"bulk/', f'"BulkDataURI":"{instance_url}/bulk/'.encode())
-
-
-@lru_cache(maxsize=4096)
-def _collection(_node: UUID, collection_id: int) -> UUID | None:
-    """The uid of the collection that a node lies in; a node that moves has another ``collection_id``."""
-    return Node.objects.filter(id=collection_id).values_list("uid", flat=True).first()
+    relative, ours = b'"BulkDataURI":"bulk/', f'"BulkDataURI":"{instance_url}/bulk/'.encode()
+    rest = b""
+    for block in dataset:
+        *whole, rest = (rest + block).split(relative)
+        # What may be the beginning of a member waits for the next block.
+        safe = max(len(rest) - len(relative) + 1, 0)
+        yield b"".join(piece + ours for piece in whole) + rest[:safe]
+        rest = rest[safe:]
+    yield rest
 
 
 def door(*methods: str) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:

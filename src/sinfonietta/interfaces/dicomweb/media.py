@@ -87,15 +87,6 @@ def _weight(text: str) -> float:
         return 0.0
 
 
-def takes_gzip(request: HttpRequest) -> bool:
-    """Whether the client takes gzip (RFC 9110 12.5.3)."""
-    for item in request.headers.get("Accept-Encoding", "").split(","):
-        coding, _, weight = item.partition(";")
-        if coding.strip().lower() == "gzip":
-            return not re.fullmatch(r"\s*q=0(\.0*)?\s*", weight)
-    return False
-
-
 def syntax_of(stated: str) -> str:
     """A transfer syntax that may stand in a header: strangers' files state anything."""
     return stated if re.fullmatch(r"[0-9.]{1,64}", stated) else ""

@@ -47,3 +47,16 @@ def multipart(request: HttpRequest, parts: Sequence[Part], inner: str) -> HttpRe
 
     slot = Slot() if total >= LONG_BYTES else None
     return hold(StreamingHttpResponse(content(), content_type=content_type, headers=headers), slot)
+
+
+def plain(request: HttpRequest, part: Part, **headers: str) -> HttpResponseBase:
+    """The answer that is this part alone. Raises Unavailable when too many long streams are under way."""
+    headers |= {
+        "Content-Length": str(part.size_bytes),
+        "Cache-Control": "private, no-cache",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if request.method == "HEAD":
+        return HttpResponse(content_type=part.content_type, headers=headers)
+    slot = Slot() if part.size_bytes >= LONG_BYTES else None
+    return hold(StreamingHttpResponse(part.content(), content_type=part.content_type, headers=headers), slot)

@@ -8,40 +8,28 @@ from functools import partial
 from pathlib import Path
 
 from sinfonietta.blobs import store
-from sinfonietta.common.errors import NotFound, Unavailable
+from sinfonietta.common.errors import NotFound, TooLarge, Unavailable
 from sinfonietta.dicom import isolation
 from sinfonietta.dicom.errors import NotAcceptable
 from sinfonietta.dicom.models import DicomInstance
 from sinfonietta.dicom.packing import header_of
 from sinfonietta.dicom.parse import BIG_ENDIAN, DEFLATED, IMPLICIT, Header, open_dataset
-from sinfonietta.dicom.pixels import Pixels, frame_bytes
+from sinfonietta.dicom.pixels import Pixels, frame_bytes, frame_ranges
 from sinfonietta.dicom.source import Broken
 from sinfonietta.dicom.values import little_endian
 from sinfonietta.interfaces.dicomweb.media import EXPLICIT, FRAME_TYPES, OCTETS, Accepted, syntax_of
 
 BLOCK_BYTES = 1 << 20
 MOST_FRAMES = 1000
+MOST_BYTES = 256 << 20
+"""What is made in memory for one answer."""
 NATIVE = {"", EXPLICIT, IMPLICIT, BIG_ENDIAN, *DEFLATED}
 """Transfer syntaxes whose frames leave as explicit little endian."""
 
 
 @dataclass(frozen=True)
-class Frame:
-    """One frame as it is sent."""
-
-    media_type: str
-    syntax: str
-    data: bytes
-
-    @property
-    def content_type(self) -> str:
-        """The media type with the transfer syntax that a decoder is chosen by."""
-        return f"{self.media_type}; transfer-syntax={self.syntax}" if self.syntax else self.media_type
-
-
-@dataclass(frozen=True)
 class Values:
-    """A bulk value: its size and how to get its bytes."""
+    """A frame or a bulk value: its size and how to get its bytes, in blocks, when their turn has come."""
 
     size_bytes: int
     content: Callable[[], Iterable[bytes]]
@@ -50,7 +38,7 @@ class Values:
 
     @property
     def content_type(self) -> str:
-        """The media type of a part."""
+        """The media type with the transfer syntax that a decoder is chosen by."""
         return f"{self.media_type}; transfer-syntax={self.syntax}" if self.syntax else self.media_type
 
 
@@ -62,10 +50,10 @@ def path_of(row: DicomInstance) -> Path:
     return path
 
 
-def frames_of(row: DicomInstance, numbers: Sequence[int], wanted: Sequence[Accepted]) -> Frame | list[Frame]:
-    """The frames (numbered from 1), or a lone one where the client takes no parts.
+def frames_of(row: DicomInstance, numbers: Sequence[int], wanted: Sequence[Accepted]) -> tuple[list[Values], bool]:
+    """The frames (numbered from 1), and whether they go as parts; without parts it is one.
 
-    Raises NotFound for a frame that is not there, NotAcceptable when nothing that is accepted can be made.
+    Raises NotFound for a frame that is not there, NotAcceptable when nothing that is accepted can be made, TooLarge.
     """
     header = header_of(row.header.places)
     if header.pixels is None:
@@ -76,47 +64,67 @@ def frames_of(row: DicomInstance, numbers: Sequence[int], wanted: Sequence[Accep
     stored = EXPLICIT if native else syntax_of(header.transfer_syntax)
     media_type = FRAME_TYPES.get(stored, OCTETS)
     for one in wanted:
+        in_parts = one.is_multipart or one.media_type == "*/*"
+        if len(numbers) > 1 and not in_parts:
+            continue
         as_stored = one.inner in {media_type, "*/*", "image/*"} or (one.inner == OCTETS and one.syntax == "*")
         if as_stored and one.syntax in {"", "*", stored}:
-            frames = [Frame(media_type, stored, data) for data in _stored(row, header, numbers)]
-        elif one.inner == OCTETS and one.syntax in {"", EXPLICIT}:
-            frames = [Frame(OCTETS, EXPLICIT, data) for data in _decoded(row, numbers)]
-        else:
-            continue
-        if one.is_multipart or one.media_type == "*/*":
-            return frames
-        if len(frames) == 1:
-            return frames[0]
+            return _stored(row, header, header.pixels, numbers, (media_type, stored)), in_parts
+        if one.inner == OCTETS and one.syntax in {"", EXPLICIT}:
+            return _decoded(row, numbers), in_parts
     raise NotAcceptable(f'Frames here are multipart/related; type="{media_type}"; transfer-syntax={stored}')
 
 
-def _stored(row: DicomInstance, header: Header, numbers: Sequence[int]) -> Iterator[bytes]:
-    pixels = header.pixels
-    assert pixels is not None
+def _stored(
+    row: DicomInstance, header: Header, pixels: Pixels, numbers: Sequence[int], form: tuple[str, str]
+) -> list[Values]:
     try:
         with open_dataset(path_of(row), header) as source:
-            for number in numbers:
-                data = frame_bytes(source, pixels, number - 1)
-                yield _swapped(data, pixels, header) if pixels.big_endian else data
+            ranges = [frame_ranges(source, pixels, number - 1) for number in numbers]
     except Broken as broken:
         raise NotFound(str(broken)) from broken
+    rewritten = not pixels.encapsulated and (pixels.big_endian or pixels.frame_bits % 8)
+    if not rewritten:
+        return [Values(sum(length for _, length in one), partial(_blocks, row, header, one), *form) for one in ranges]
+    size = (pixels.frame_bits + 7) // 8
+    if size > MOST_BYTES:
+        raise TooLarge(f"Frames of more than {MOST_BYTES >> 20} MiB cannot be had from such a file.")
+    return [Values(size, partial(_rewritten, row, header, pixels, number - 1), *form) for number in numbers]
 
 
-def _swapped(data: bytes, pixels: Pixels, header: Header) -> bytes:
-    """Big endian pixels as little endian; 8-bit ones are swapped in pairs where they lie in words."""
-    vr = header.bulk[next(uri for uri in header.bulk if uri.startswith("bulk/7FE0000") or uri == "bulk/7FE00010")][2]
+def _blocks(row: DicomInstance, header: Header, ranges: Sequence[tuple[int, int]]) -> Iterator[bytes]:
+    """Bytes of the dataset as they are."""
+    if header.seekable:
+        for offset, length in ranges:
+            yield from store.default().open(row.version.blob, offset, length)
+        return
+    with open_dataset(path_of(row), header) as source:
+        for offset, length in ranges:
+            for at in range(offset, offset + length, BLOCK_BYTES):
+                yield source.read(at, min(BLOCK_BYTES, offset + length - at))
+
+
+def _rewritten(row: DicomInstance, header: Header, pixels: Pixels, index: int) -> Iterator[bytes]:
+    """A native frame that is big endian, or of bits that begin inside a byte."""
+    with open_dataset(path_of(row), header) as source:
+        data = frame_bytes(source, pixels, index)
     by_bits = {16: "OW", 32: "OL", 64: "OV"}
-    return little_endian(by_bits.get(pixels.bits_allocated, vr), data)
+    yield little_endian(by_bits.get(pixels.bits_allocated, ""), data) if pixels.big_endian else data
 
 
-def _decoded(row: DicomInstance, numbers: Sequence[int]) -> Iterator[bytes]:
+def _decoded(row: DicomInstance, numbers: Sequence[int]) -> list[Values]:
+    found: list[Values] = []
     for number in numbers:
         try:
-            yield isolation.pool().decode_frame(path_of(row), number - 1).data
+            data = isolation.pool().decode_frame(path_of(row), number - 1).data
         except isolation.Busy as error:
             raise Unavailable(str(error)) from error
         except isolation.IsolationError as error:
             raise NotAcceptable(f"The frame cannot be decoded here: {error}") from error
+        found.append(Values(len(data), partial(iter, (data,))))
+        if len(found) < len(numbers) and sum(one.size_bytes for one in found) + len(data) > MOST_BYTES:
+            raise TooLarge("So many frames are too large to be decoded at once; ask for them one by one.")
+    return found
 
 
 def bulk_of(row: DicomInstance, uri: str) -> Values:
@@ -125,22 +133,14 @@ def bulk_of(row: DicomInstance, uri: str) -> Values:
     if uri not in header.bulk:
         raise NotFound("The instance has no such value.")
     offset, length, vr = header.bulk[uri]
-    if header.pixels is not None and header.pixels.encapsulated and offset == header.pixels.offset:
-        return Values(length, partial(_range, row, offset, length), syntax=syntax_of(header.transfer_syntax))
-    if header.transfer_syntax == BIG_ENDIAN or not header.seekable:
-        data = _whole(row, header, offset, length)
-        data = little_endian(vr, data) if header.transfer_syntax == BIG_ENDIAN else data
-        return Values(len(data), partial(iter, (data,)))
-    return Values(length, partial(_range, row, offset, length))
+    encapsulated = header.pixels is not None and header.pixels.encapsulated and offset == header.pixels.offset
+    syntax = syntax_of(header.transfer_syntax) if encapsulated else EXPLICIT
+    blocks = partial(_blocks, row, header, [(offset, length)])
+    if header.transfer_syntax == BIG_ENDIAN and not encapsulated:
+        return Values(length, partial(_swapped, blocks, vr), syntax=syntax)
+    return Values(length, blocks, syntax=syntax)
 
 
-def _range(row: DicomInstance, offset: int, length: int) -> Iterable[bytes]:
-    return store.default().open(row.version.blob, offset, length)
-
-
-def _whole(row: DicomInstance, header: Header, offset: int, length: int) -> bytes:
-    try:
-        with open_dataset(path_of(row), header) as source:
-            return source.read(offset, length)
-    except Broken as broken:
-        raise NotFound(str(broken)) from broken
+def _swapped(blocks: Callable[[], Iterable[bytes]], vr: str) -> Iterator[bytes]:
+    """A big endian value as little endian."""
+    return (little_endian(vr, block) for block in blocks())

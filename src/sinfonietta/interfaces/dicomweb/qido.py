@@ -24,6 +24,8 @@ TAG = re.compile(r"[0-9A-Fa-f]{8}")
 MOST_ROWS = 5000
 MOST_DATASETS = 1000
 """Rows of an answer for which whole datasets must be looked through."""
+MOST_ANSWER_BYTES = 64 << 20
+"""What comes behind it is for the next page."""
 PREBUILT = frozenset({*INSTANCE_TAGS, *SERIES_TAGS, *STUDY_TAGS})
 KEYWORDS = {
     "StudyInstanceUID": "0020000D", "PatientID": "00100020", "PatientName": "00100010", "PatientSex": "00100040",
@@ -128,10 +130,14 @@ def instances(call: Call, **path: str) -> HttpResponseBase:
     limit = min(query.limit, MOST_DATASETS) if needs_datasets else query.limit
     found = queries.instances(actor=call.actor, root=call.root, keys=query.keys, offset=query.offset, limit=limit)
     datasets = _datasets(found.rows) if needs_datasets else {}
-    rows = [
-        _instance(call, one, path, query, _wanted(datasets[one.version_id], query) if datasets else "")
-        for one in found.rows
-    ]
+    rows: list[str] = []
+    left = MOST_ANSWER_BYTES
+    for one in found.rows:
+        row = _instance(call, one, path, query, _wanted(datasets[one.version_id], query) if datasets else "")
+        left -= len(row)
+        if rows and left < 0:
+            return answer(call, rows, True, query)
+        rows.append(row)
     return answer(call, rows, found.more, query)
 
 
@@ -169,7 +175,7 @@ def _series(call: Call, series: queries.Series, *, with_study: bool) -> str:
 def _instance(call: Call, instance: DicomInstance, path: dict[str, str], query: Asked, more: str) -> str:
     """``more`` stands for all of the prebuilt parts where the dataset itself was looked through."""
     url = call.instance_url(instance.study_uid, instance.series_uid, instance.sop_uid)
-    parts = [absolute(more.encode(), url).decode()] if more else [instance.json]
+    parts = [b"".join(absolute([more.encode()], url)).decode()] if more else [instance.json]
     if not more and instance.series is not None:
         wants_study = "study" not in path or bool(query.fields & set(STUDY_TAGS))
         wants_series = "series" not in path or bool(query.fields & set(SERIES_TAGS))
@@ -191,9 +197,8 @@ def _datasets(rows: Sequence[DicomInstance]) -> dict[int, bytes | memoryview]:
 
 
 def _wanted(packed: bytes | memoryview, query: Asked) -> str:
-    """The members that were asked for, beside the usual ones."""
+    """The members that were asked for, beside the usual ones; none of a dataset that is too large to look through."""
     usual = PREBUILT | query.fields
-    chosen: dict[str, Any] = {
-        tag: element for tag, element in dataset_of(packed).items() if query.everything or tag in usual
-    }
+    dataset = dataset_of(packed, queries.MOST_TEXT_BYTES) or {}
+    chosen: dict[str, Any] = {tag: one for tag, one in dataset.items() if query.everything or tag in usual}
     return orjson.dumps(chosen).decode()[1:-1]

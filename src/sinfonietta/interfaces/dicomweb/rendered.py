@@ -16,6 +16,7 @@ from sinfonietta.dicom.models import DicomInstance
 from sinfonietta.dicom.options import RenderOptions
 from sinfonietta.interfaces.dicomweb import media
 from sinfonietta.interfaces.dicomweb.doors import Call, door
+from sinfonietta.interfaces.dicomweb.parts import Part, plain
 from sinfonietta.interfaces.dicomweb.pixels import bulk_of, path_of
 from sinfonietta.interfaces.dicomweb.wado import keys_of
 
@@ -106,14 +107,9 @@ def _picture(call: Call, row: DicomInstance, frames: list[int], options: RenderO
     return HttpResponse(picture, content_type=media_type, headers={"Cache-Control": "private, no-cache"})
 
 
-def _pdf(call: Call, row: DicomInstance) -> HttpResponse:
+def _pdf(call: Call, row: DicomInstance) -> HttpResponseBase:
     """The document, for a browser to show in a frame of our own pages."""
     media.choose(call.request, (PDF,))
-    document = b"".join(bulk_of(row, DOCUMENT).content())
-    headers = {
-        "Cache-Control": "private, no-cache",
-        "Content-Disposition": "inline",
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "SAMEORIGIN",
-    }
-    return HttpResponse(document, content_type=PDF, headers=headers)
+    document = bulk_of(row, DOCUMENT)
+    headers = {"Content-Disposition": "inline", "X-Frame-Options": "SAMEORIGIN"}
+    return plain(call.request, Part(PDF, document.size_bytes, document.content), **headers)

@@ -13,13 +13,14 @@ from sinfonietta.blobs import store
 from sinfonietta.dicom import queries
 from sinfonietta.dicom.errors import NotAcceptable
 from sinfonietta.dicom.models import DicomInstance
-from sinfonietta.dicom.packing import dataset_text
+from sinfonietta.dicom.packing import dataset_blocks
 from sinfonietta.interfaces.dicomweb import media
 from sinfonietta.interfaces.dicomweb.doors import Call, absolute, door
-from sinfonietta.interfaces.dicomweb.media import syntax_of, takes_gzip
-from sinfonietta.interfaces.dicomweb.parts import Part, multipart
-from sinfonietta.interfaces.dicomweb.pixels import Frame, Values, bulk_of, frames_of
+from sinfonietta.interfaces.dicomweb.media import syntax_of
+from sinfonietta.interfaces.dicomweb.parts import Part, multipart, plain
+from sinfonietta.interfaces.dicomweb.pixels import bulk_of, frames_of
 from sinfonietta.interfaces.http.content import serve_blob
+from sinfonietta.interfaces.http.encodings import takes_gzip
 from sinfonietta.library.models import Node
 
 TAGS = {"study": "0020000D", "series": "0020000E", "instance": "00080018"}
@@ -38,17 +39,21 @@ def _one(call: Call, study: str, series: str, instance: str) -> DicomInstance:
 def metadata(call: Call, **path: str) -> HttpResponseBase:
     """All attributes of a study, a series or an instance, bulk data by address (PS3.18 10.4.1.1.2)."""
     content_type = media.require_json(call.request)
-    headers = {"Cache-Control": "private, no-cache"}
     if "instance" in path:
         row = _one(call, **path)
         call.audit("dicom.metadata", row.node)
-        return HttpResponse(b"".join(_json(call, [row])), content_type=content_type, headers=headers)
+        return _answer(call, [row], content_type)
     keys = keys_of(path)
     for container in queries.containers(actor=call.actor, root=call.root, keys=keys):
         call.audit("dicom.metadata", container)
+    return _answer(call, queries.datasets(actor=call.actor, root=call.root, keys=keys), content_type)
+
+
+def _answer(call: Call, rows: Iterable[DicomInstance], content_type: str) -> HttpResponseBase:
+    headers = {"Cache-Control": "private, no-cache"}
     if call.request.method == "HEAD":
         return HttpResponse(content_type=content_type, headers=headers)
-    content = _json(call, queries.datasets(actor=call.actor, root=call.root, keys=keys))
+    content = _json(call, rows)
     if takes_gzip(call.request):
         headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
         content = _gzipped(content)
@@ -59,7 +64,8 @@ def _json(call: Call, rows: Iterable[DicomInstance]) -> Iterator[bytes]:
     before = b"["
     for row in rows:
         url = call.instance_url(row.study_uid, row.series_uid, row.sop_uid)
-        yield before + absolute(dataset_text(row.header.dataset), url)
+        yield before
+        yield from absolute(dataset_blocks(row.header.dataset), url)
         before = b","
     yield b"]"
 
@@ -121,11 +127,11 @@ def _file_part(call: Call, row: DicomInstance) -> Part:
 def frames(call: Call, study: str, series: str, instance: str, frames: list[int]) -> HttpResponseBase:
     """Frames, by default as they are stored (PS3.18 10.4.1.1.6)."""
     row = _one(call, study, series, instance)
-    found = frames_of(row, frames, media.accepted(call.request))
+    found, in_parts = frames_of(row, frames, media.accepted(call.request))
     call.audit("dicom.frames", _container(row))  # one event for a stretch of frames, not one each
-    if isinstance(found, Frame):
-        return HttpResponse(found.data, content_type=found.content_type, headers={"Cache-Control": "private, no-cache"})
-    parts = [Part(frame.content_type, len(frame.data), partial(iter, (frame.data,))) for frame in found]
+    if not in_parts:
+        return plain(call.request, Part(found[0].content_type, found[0].size_bytes, found[0].content))
+    parts = [Part(frame.content_type, frame.size_bytes, frame.content) for frame in found]
     return multipart(call.request, parts, found[0].media_type)
 
 
@@ -142,19 +148,8 @@ def bulk(call: Call, study: str, series: str, instance: str, uri: str) -> HttpRe
             url = call.request.build_absolute_uri(call.request.path)
             part = Part(values.content_type, values.size_bytes, values.content, url)
             return multipart(call.request, [part], values.media_type)
-        return _plain(call, values)
+        return plain(call.request, Part(values.media_type, values.size_bytes, values.content))
     raise NotAcceptable(f"This value can be had as {values.media_type}, alone or in multipart/related.")
-
-
-def _plain(call: Call, values: Values) -> HttpResponseBase:
-    headers = {
-        "Content-Length": str(values.size_bytes),
-        "Cache-Control": "private, no-cache",
-        "X-Content-Type-Options": "nosniff",
-    }
-    if call.request.method == "HEAD":
-        return HttpResponse(content_type=values.media_type, headers=headers)
-    return StreamingHttpResponse(values.content(), content_type=values.media_type, headers=headers)
 
 
 def _audit(call: Call, rows: list[DicomInstance]) -> None:

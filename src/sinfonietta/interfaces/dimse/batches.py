@@ -6,13 +6,17 @@ comes meanwhile waits, and goes with the next batch. What is answered is durable
 
 from __future__ import annotations
 
+import fcntl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import structlog
+from django.conf import settings
+from django.db import connection
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.common.errors import Problem
@@ -28,6 +32,17 @@ from sinfonietta.dicom.services import (
 
 log = structlog.get_logger("sinfonietta.dimse")
 FRESH_S = 1.0
+
+
+@contextmanager
+def _writing_alone() -> Iterator[None]:
+    """SQLite has one writer, and who comes second sleeps and tries again: our processes take turns instead, at once."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with (settings.OPTIONS.data / "dimse.lock").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield
 
 
 @dataclass(eq=False)
@@ -58,10 +73,12 @@ class Batch:
             if entry.result is not None:
                 return entry.result
             self._busy = True
-            self._waiting.remove(entry)
-            mine = [entry, *self._waiting[: BATCH_FILES - 1]]
-            del self._waiting[: BATCH_FILES - 1]
-        results = self._file_all(mine)
+        with _writing_alone():
+            with self._turn:
+                self._waiting.remove(entry)
+                mine = [entry, *self._waiting[: BATCH_FILES - 1]]
+                del self._waiting[: BATCH_FILES - 1]
+            results = self._file_all(mine)
         with self._turn:
             for one, result in zip(mine, results, strict=True):
                 one.result = result

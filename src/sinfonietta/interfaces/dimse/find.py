@@ -192,7 +192,8 @@ def _object(*members: str) -> Answer:
 
 def _datasets(rows: Any) -> dict[int, Answer]:
     headers = DicomHeader.objects.filter(instance_id__in=[row.version_id for row in rows])
-    return {version: dataset_of(packed) for version, packed in headers.values_list("instance_id", "dataset")}
+    packed = headers.values_list("instance_id", "dataset").iterator()
+    return {version: dataset_of(one, queries.MOST_TEXT_BYTES) or {} for version, one in packed}
 
 
 PAGE_OF: dict[str, Page] = {"PATIENT": _patients, "STUDY": _studies, "SERIES": _series, "IMAGE": _instances}

@@ -21,18 +21,10 @@ log = structlog.get_logger("sinfonietta.dimse")
 GRACE_S = 20.0
 STRANGERS = 4
 """Connections at one time from addresses that are no node's: enough to tell them that we do not know them."""
-BACKLOG = 128
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """The socket of the door. Raises OSError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG)
-
-
-def run(host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT; a process that dies is started again."""
-    listener = listen(host, port)
+def run(listener: socket.socket) -> None:
+    """Serve a listening socket until SIGTERM or SIGINT; a process that dies is started again."""
     connections.close_all()
     Processes(listener, settings.OPTIONS.dimse_processes).run()
 

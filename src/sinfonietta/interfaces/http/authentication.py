@@ -88,10 +88,12 @@ def is_same_origin(request: HttpRequest) -> bool:
 def needs_csrf_token(request: HttpRequest) -> bool:
     """Whether an unsafe request must carry the CSRF token.
 
-    A credential in a header that no browser adds by itself is proof enough; so is the same origin for DICOMweb.
+    A bearer token is proof enough, for no browser adds one by itself as it does Basic; so is the same origin for
+    DICOMweb.
     """
     if request.method in SAFE:
         return False
     if "Authorization" in request.headers:
-        return request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
+        is_bearer = request.headers["Authorization"].strip().lower().startswith("bearer ")
+        return not is_bearer and request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
     return not (request.path_info.startswith("/dicomweb/") and is_same_origin(request))

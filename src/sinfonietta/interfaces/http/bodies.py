@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import IO, cast
 
+from django.conf import settings
 from django.http import HttpRequest
 
-from sinfonietta.common.errors import Problem
+from sinfonietta.common.errors import Problem, TooLarge
 
 
 class LengthRequired(Problem):
@@ -24,3 +26,14 @@ def body_of(request: HttpRequest) -> tuple[IO[bytes], int | None]:
             raise LengthRequired("Send the body with a Content-Length.")
         return cast(IO[bytes], request.META["wsgi.input"]), None
     return cast(IO[bytes], request), int(request.META.get("CONTENT_LENGTH") or 0)
+
+
+def gather(request: HttpRequest) -> None:
+    """Read a small body whole, chunked or not, so that a parser finds it measured. Raises TooLarge, LengthRequired."""
+    stream, length = body_of(request)
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    body = b"" if length is not None and length > most else stream.read(most + 1)
+    if len(body) > most or (length or 0) > most:
+        raise TooLarge(f"A body that is no file has at most {most} bytes.")
+    request.META["CONTENT_LENGTH"] = str(len(body))
+    request._stream, request._read_started = BytesIO(body), False  # type: ignore[attr-defined]  # as if just arrived

@@ -15,7 +15,9 @@ from django.utils.http import http_date
 
 from sinfonietta.blobs import store
 from sinfonietta.blobs.models import Blob
+from sinfonietta.common.errors import PreconditionFailed, Problem
 from sinfonietta.interfaces.http import ranges
+from sinfonietta.interfaces.http.problems import problem_response
 from sinfonietta.interfaces.http.streams import LONG_BYTES, Slot
 
 BLOCK_BYTES = 1 << 20
@@ -23,6 +25,10 @@ SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self
 """Whatever the bytes are, opened as a page they can do nothing."""
 ACCEL_PREFIX = "/_blobs/"
 """The internal location of nginx that serves the blob folder (deploy/nginx.conf)."""
+
+
+class RangeNotSatisfiable(Problem):
+    status, title, slug = 416, "Range not satisfiable", "range-not-satisfiable"
 
 
 class Slice:
@@ -82,20 +88,31 @@ def serve_blob(
     }
     refused = ranges.precondition(request.headers, etag, modified, safe=True)
     if refused:
-        return HttpResponse(status=refused, headers={k: headers[k] for k in ("ETag", "Last-Modified", "Cache-Control")})
+        validators = {name: headers[name] for name in ("ETag", "Last-Modified", "Cache-Control")}
+        if refused == 304:
+            return HttpResponse(status=304, headers=validators)
+        return _refused(request, PreconditionFailed("The file is another than the one you know."), validators)
     if settings.OPTIONS.proxy != "none" and (handed := _hand_to_proxy(blob)):
         return HttpResponse(content_type=media_type, headers=headers | handed)
     try:
         wanted = _ranges(request, blob, etag, modified)
     except ranges.Unsatisfiable:
-        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{blob.size_bytes}", "ETag": etag})
+        size = {"Content-Range": f"bytes */{blob.size_bytes}", "ETag": etag}
+        return _refused(request, RangeNotSatisfiable(f"The file has {blob.size_bytes} bytes."), size)
     if wanted is None:
         return _one(request, blob, 0, blob.size_bytes, 200, media_type, headers)
     if len(wanted) == 1:
         start, length = wanted[0]
         headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{blob.size_bytes}"
         return _one(request, blob, start, length, 206, media_type, headers)
-    return _several(request, blob, wanted, media_type, headers)
+    return _several(blob, wanted, media_type, headers)
+
+
+def _refused(request: HttpRequest, problem: Problem, headers: dict[str, str]) -> HttpResponse:
+    response = problem_response(problem, request)
+    for name, value in headers.items():
+        response[name] = value
+    return response
 
 
 def _hand_to_proxy(blob: Blob) -> dict[str, str] | None:
@@ -108,7 +125,7 @@ def _hand_to_proxy(blob: Blob) -> dict[str, str] | None:
 
 
 def _ranges(request: HttpRequest, blob: Blob, etag: str, modified: datetime) -> list[tuple[int, int]] | None:
-    header = request.headers.get("Range")
+    header = request.headers.get("Range") if request.method == "GET" else None  # RFC 9110 14.2: of GET alone
     if not header or not ranges.if_range_holds(request.headers.get("If-Range"), etag, modified):
         return None
     return ranges.parse(header, blob.size_bytes)
@@ -132,8 +149,8 @@ def _one(
 
 
 def _several(
-    request: HttpRequest, blob: Blob, wanted: list[tuple[int, int]], media_type: str, headers: dict[str, str]
-) -> HttpResponseBase:
+    blob: Blob, wanted: list[tuple[int, int]], media_type: str, headers: dict[str, str]
+) -> StreamingHttpResponse:
     """multipart/byteranges (RFC 9110 14.6)."""
     boundary = secrets.token_hex(16)
     heads = [
@@ -145,8 +162,6 @@ def _several(
     total = sum(map(len, heads)) + sum(length for _, length in wanted) + len(tail)
     headers["Content-Length"] = str(total)
     media_type = f"multipart/byteranges; boundary={boundary}"
-    if request.method == "HEAD":
-        return HttpResponse(status=206, content_type=media_type, headers=headers)
 
     def parts() -> Iterator[bytes]:
         for head, (start, length) in zip(heads, wanted, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse
 
 from sinfonietta.interfaces.http.access import open_to_all
@@ -24,7 +24,7 @@ def ready(request: HttpRequest) -> HttpResponse:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         usable = os.access(settings.OPTIONS.data, os.W_OK)
-    except DatabaseError:
+    except Error:
         usable = False
     if usable:
         return HttpResponse("ready\n", content_type="text/plain")

@@ -7,17 +7,17 @@ import time
 import uuid
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import structlog
-from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.db import Error
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 
 from sinfonietta.common.errors import NotSignedIn, Problem
 from sinfonietta.interfaces.http import access, authentication
-from sinfonietta.interfaces.http.problems import problem_response, wants_page
+from sinfonietta.interfaces.http.problems import problem_of, problem_response, wants_page
 
 log = structlog.get_logger("sinfonietta.request")
 Next = Callable[[HttpRequest], HttpResponseBase]
@@ -60,7 +60,13 @@ class Doorkeeper:
         request._dont_enforce_csrf_checks = (  # type: ignore[attr-defined]
             getattr(request, "_dont_enforce_csrf_checks", False) or not authentication.needs_csrf_token(request)
         )
-        return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code in (204, 304):
+            del response["Content-Type"]  # nothing has no type, and a cache would believe it (RFC 9111 3.2)
+        # What says nothing of caches is a person's: "Back" shows it to nobody after they signed out, nor shows it a
+        # part of a page that was fetched from the page's address.
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
@@ -75,22 +81,21 @@ class Doorkeeper:
         except NotSignedIn as problem:
             is_page = wants_page(request) or "HX-Request" in request.headers
             return _to_sign_in(request) if is_page else problem_response(problem, request)
-        except Problem as problem:
-            return problem_response(problem, request)
+        except (Problem, Error) as error:
+            if found := problem_of(error):
+                return problem_response(found, request)
+            raise
         return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if isinstance(exception, Problem):
-            return problem_response(exception, request)
-        if not isinstance(exception, Http404 | PermissionDenied | SuspiciousOperation):
-            log.error("a request broke", exc_info=exception)
-        return None
+        if problem := problem_of(exception):
+            return problem_response(problem, request)
+        return None  # what is none of the house: handler500 logs and renders it, wherever it came from
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    where = resolve_url("portal:sign-in") + "?" + urlencode({"next": request.get_full_path()})
-    if "HX-Request" in request.headers:
-        response = HttpResponse(status=401)
-        response["HX-Redirect"] = resolve_url("portal:sign-in")
-        return response
+    page = urlsplit(request.headers.get("HX-Current-URL", request.get_full_path()))
+    where = resolve_url("portal:sign-in") + "?" + urlencode({"next": page._replace(scheme="", netloc="").geturl()})
+    if "HX-Request" in request.headers:  # a part of a page: the whole page goes to sign in, and comes back
+        return HttpResponse(status=401, headers={"HX-Redirect": where})
     return HttpResponseRedirect(where)

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import structlog
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from sinfonietta.common.errors import NotSignedIn, Problem, TooManyAttempts, Unavailable
+from sinfonietta.common.errors import NotSignedIn, OutOfStorage, Problem, TooManyAttempts, Unavailable
 
+log = structlog.get_logger("sinfonietta.request")
 PROGRAM_DOORS = ("/api/", "/dicomweb/")
+
+
+def problem_of(error: BaseException | None) -> Problem | None:
+    """The problem that an exception stands for: one of the house, or a database that is away, busy or full."""
+    if isinstance(error, Problem):
+        return error
+    if not isinstance(error, OperationalError | InterfaceError):
+        return None
+    log.error("the database cannot be used", exc_info=error)
+    if "disk is full" in str(error) or getattr(error.__cause__, "sqlstate", "") == "53100":
+        return OutOfStorage("The disk of the database is full; nothing was kept.")
+    return Unavailable("The database cannot be used at the moment; try again shortly.")
 
 
 def as_json(problem: Problem) -> dict[str, object]:
@@ -44,6 +59,11 @@ def wants_page(request: HttpRequest) -> bool:
 
 def _challenge(request: HttpRequest | None) -> str:
     """Basic is offered to DICOMweb programs; a browser would open its own dialog and remember the password."""
-    if request is None or not request.path_info.startswith("/dicomweb/") or "Sec-Fetch-Mode" in request.headers:
+    if request is None or not request.path_info.startswith("/dicomweb/") or is_browser(request):
         return 'Bearer realm="Sinfonietta"'
     return 'Basic realm="Sinfonietta", charset="UTF-8"'
+
+
+def is_browser(request: HttpRequest) -> bool:
+    """Whether a page made this request. Browsers leave out ``Sec-Fetch-*`` where the site has no TLS."""
+    return "Sec-Fetch-Mode" in request.headers or request.headers.get("User-Agent", "").startswith("Mozilla/")

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from sinfonietta.common.errors import NotFound, Unavailable
 from sinfonietta.interfaces.http import access
+from sinfonietta.interfaces.http.encodings import takes_gzip
 from sinfonietta.interfaces.viewer import files
 
 # Where OHIF needs more than the portal: decoders are WebAssembly; styles are set from script; results are loaded from
@@ -59,16 +60,7 @@ def _respond(request: HttpRequest, file: files.ViewerFile) -> HttpResponseBase:
         return HttpResponse(status=unchanged.status_code, headers=headers)
     if not file.compressed:
         return FileResponse(file.path.open("rb"), content_type=file.media_type, headers=headers)
-    if _accepts_gzip(request):
+    if takes_gzip(request):
         headers["Content-Encoding"] = "gzip"
         return FileResponse(file.path.open("rb"), content_type=file.media_type, headers=headers)
     return HttpResponse(file.plain(), content_type=file.media_type, headers=headers)
-
-
-def _accepts_gzip(request: HttpRequest) -> bool:
-    """Whether the browser takes gzip (RFC 9110 12.5.3)."""
-    for item in request.headers.get("Accept-Encoding", "").split(","):
-        coding, _, weight = item.partition(";")
-        if coding.strip().lower() in {"gzip", "*"}:
-            return weight.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
-    return False

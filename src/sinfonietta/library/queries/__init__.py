@@ -1,6 +1,6 @@
 """Reads of the library. Everything takes the actor and begins with what the actor may read."""
 
-from sinfonietta.library.queries.audit import audit_of
+from sinfonietta.library.queries.audit import audit_of, note_read
 from sinfonietta.library.queries.changes import Changes, changes
 from sinfonietta.library.queries.entries import Entry
 from sinfonietta.library.queries.files import ManifestRow, manifest, metadata, version, versions
@@ -41,6 +41,7 @@ __all__ = [
     "node",
     "node_at",
     "nodes_by_uid",
+    "note_read",
     "owners",
     "reach",
     "shared",

@@ -21,6 +21,7 @@ class Entry:
 
     id: int
     uid: UUID
+    collection_id: int
     kind: str
     name: str
     path: str
@@ -96,6 +97,7 @@ def _entry(actor: Actor, node: Node, known: dict[int, Node]) -> Entry:
     return Entry(
         id=node.id,
         uid=node.uid,
+        collection_id=node.collection_id,
         kind=node.kind,
         name=node.name,
         path="/" + "/".join([*(ancestor.name for ancestor in above), node.name]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db.models import Case, F, Q, QuerySet, When
 from django.db.models.expressions import Combinable
@@ -37,17 +37,24 @@ def page(
     descending, field = order.startswith("-"), FIELDS.get(order.removeprefix("-"))
     if field is None:
         raise Invalid("That order is not known.", errors={"order": [f"one of {', '.join(FIELDS)}"]})
-    nodes = seen_by(actor, nodes.annotate(**WEIGHT))
+    nodes = nodes.annotate(**WEIGHT)
     sign = "-" if descending else ""
     if offset is not None:
         is_file = Case(When(kind=Node.Kind.FILE, then=1), default=0)
-        found = list(nodes.order_by(is_file, f"{sign}{field}", f"{sign}id")[offset : offset + limit + 1])
+        found = _rows(actor, nodes.order_by(is_file, f"{sign}{field}", f"{sign}id")[offset : offset + limit + 1])
         return Page(entries(actor, found[:limit]), str(offset + limit) if len(found) > limit else None)
     if cursor:
         nodes = nodes.filter(_after(field, descending, cursor))
-    found = list(nodes.order_by(f"{sign}{field}", f"{sign}id")[: limit + 1])
+    found = _rows(actor, nodes.order_by(f"{sign}{field}", f"{sign}id")[: limit + 1])
     last = found[limit - 1] if len(found) > limit else None
     return Page(entries(actor, found[:limit]), encode_cursor(_text(getattr(last, field)), last.id) if last else None)
+
+
+def _rows(actor: Actor, wanted: QuerySet[Node]) -> list[Node]:
+    """The nodes in their order. Ids first: what is sorted is then narrow, and only the page is joined."""
+    ids = list(wanted.values_list("id", flat=True))
+    nodes = {node.id: node for node in seen_by(actor, Node.objects.filter(id__in=ids).annotate(**WEIGHT))}
+    return [nodes[one] for one in ids if one in nodes]
 
 
 def _after(field: str, descending: bool, cursor: str) -> Q:
@@ -74,7 +81,10 @@ def _value(field: str, said: object) -> str | int | datetime:
     moment = datetime.fromisoformat(said)
     if moment.tzinfo is None:
         raise ValueError
-    return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError from error
 
 
 def _text(value: str | int | datetime) -> str | int:

@@ -76,7 +76,7 @@ def reach(*, actor: Actor, uid: UUID) -> Reach:
             : MOST_COUNTED + 1
         ]
     )
-    apart = access.readable(actor).filter(subtree(node), own_acl__isnull=False).order_by("name")
+    apart = access.heads(actor).filter(subtree(node)).order_by("name")
     files = kinds[:MOST_COUNTED].count(Node.Kind.FILE)
     return Reach(
         files=files,

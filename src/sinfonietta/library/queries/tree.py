@@ -50,7 +50,7 @@ def node_at(*, actor: Actor, path: str) -> Entry:
 def tops(actor: Actor) -> QuerySet[Node]:
     """Where paths begin: collections, and nodes whose parent the actor may not read. All have an ACL of their own."""
     visible_parent = Node.objects.filter(access.within(actor), id=OuterRef("parent_id"))
-    return access.readable(actor).filter(Q(parent=None) | (Q(own_acl__isnull=False) & ~Exists(visible_parent)))
+    return access.heads(actor).exclude(Exists(visible_parent))
 
 
 def collections(

@@ -9,13 +9,26 @@ from django.db.models import F, Q, Sum
 from sinfonietta.common.errors import OutOfStorage
 from sinfonietta.library.models import Collection, Node, Version
 
+FULL = "The collection's quota is used up; delete something for ever, or ask for more."
+
+
+def _room(size_bytes: int) -> Q:
+    return Q(quota_bytes=None) | Q(quota_bytes__gte=F("used_bytes") + size_bytes)
+
+
+def check_room(collection_id: int, size_bytes: int) -> None:
+    """Whether the quota allows so much at this moment, before it is transferred. Raises OutOfStorage."""
+    if not Collection.objects.filter(_room(size_bytes), node_id=collection_id).exists():
+        raise OutOfStorage(FULL)
+
 
 def use(collection_id: int, size_bytes: int) -> None:
     """Count bytes to a collection. Raises OutOfStorage when its quota does not allow them."""
-    room = Q(quota_bytes=None) | Q(quota_bytes__gte=F("used_bytes") + size_bytes)
-    found = Collection.objects.filter(room, node_id=collection_id).update(used_bytes=F("used_bytes") + size_bytes)
+    found = Collection.objects.filter(_room(size_bytes), node_id=collection_id).update(
+        used_bytes=F("used_bytes") + size_bytes
+    )
     if not found:
-        raise OutOfStorage("The collection's quota is used up; delete something for ever, or ask for more.")
+        raise OutOfStorage(FULL)
 
 
 def free(collection_id: int, size_bytes: int) -> None:

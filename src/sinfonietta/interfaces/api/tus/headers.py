@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -53,6 +54,12 @@ def metadata(request: HttpRequest) -> dict[str, str]:
     return found
 
 
+def said_metadata(found: Mapping[str, str]) -> str:
+    """Upload-Metadata again, as it was said at the creation."""
+    pairs = ((key, base64.b64encode(value.encode()).decode()) for key, value in found.items())
+    return ",".join(f"{key} {value}".strip() for key, value in pairs)
+
+
 def place(found: dict[str, str]) -> dict[str, Any]:
     """What ``ingest.uploads.begin`` needs, from the metadata. Raises BadHeader."""
     name = found.get("filename") or found.get("name") or found.get("relativePath", "").rsplit("/", 1)[-1]
@@ -82,9 +89,9 @@ def _moment(text: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromtimestamp(int(text) / 1000, UTC) if text.isdigit() else datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise BadHeader("modified in Upload-Metadata must be an ISO 8601 date.") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def checksum(request: HttpRequest) -> tuple[str, bytes] | None:
@@ -102,6 +109,13 @@ def checksum(request: HttpRequest) -> tuple[str, bytes] | None:
     if len(digest) != hashlib.new(algorithm).digest_size:
         raise BadHeader("Upload-Checksum has the wrong length.")
     return algorithm, digest
+
+
+def is_partial(concat: str) -> bool:
+    """Whether Upload-Concat makes a part. Raises BadHeader for what it does not know."""
+    if concat not in ("", "partial"):
+        raise BadHeader("Upload-Concat is partial, or final; with the parts.")
+    return concat == "partial"
 
 
 def parts(concat: str) -> list[UUID]:

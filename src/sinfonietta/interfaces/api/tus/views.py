@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import http_date
 
-from sinfonietta.common.errors import Problem
+from sinfonietta.blobs.errors import Busy
+from sinfonietta.common.errors import NotFound, Problem
 from sinfonietta.ingest import uploads
 from sinfonietta.ingest.models import Upload
 from sinfonietta.interfaces.api.tus import headers as tus
@@ -31,12 +33,27 @@ class WrongMediaType(Problem):
 class NotAllowed(Problem):
     status, title, slug = 405, "Method not allowed", "method-not-allowed"
 
+    def __init__(self, *methods: str) -> None:
+        self.allow = ", ".join(methods)
+        super().__init__(f"Here are {self.allow}.")
+
+
+class Locked(Problem):
+    """Somebody is at it: a client asks again, where after 409 it would begin a new upload."""
+
+    status, title, slug = 423, "Locked", "locked"
+
 
 def protocol(view: View) -> View:
-    """What every answer carries, the version check, and X-HTTP-Method-Override (tus 1.0.0, core protocol)."""
+    """What every answer carries, the version check, and X-HTTP-Method-Override (tus 1.0.0, core protocol).
+
+    The override is read on POST alone: what a proxy, or the check of the CSRF token, takes for a read stays one.
+    """
 
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        method = request.headers.get("X-HTTP-Method-Override", request.method or "").upper()
+        method = request.method or ""
+        if method == "POST":
+            method = request.headers.get("X-HTTP-Method-Override", method).upper()
         try:
             if method != "OPTIONS" and request.headers.get("Tus-Resumable") != tus.VERSION:
                 raise tus.WrongVersion("Send Tus-Resumable: 1.0.0.")
@@ -45,6 +62,8 @@ def protocol(view: View) -> View:
             response = problem_response(problem, request)
             if isinstance(problem, tus.WrongVersion):
                 response["Tus-Version"] = tus.VERSION
+            if isinstance(problem, NotAllowed):
+                response["Allow"] = problem.allow
         response["Tus-Resumable"] = tus.VERSION
         response["Cache-Control"] = "no-store"
         return response
@@ -66,14 +85,14 @@ def uploads_view(request: HttpRequest, method: str) -> HttpResponse:
             },
         )
     if method != "POST":
-        raise NotAllowed("Uploads are made with POST.")
+        raise NotAllowed("OPTIONS", "POST")
     concat = request.headers.get("Upload-Concat", "").strip()
     if concat.startswith("final"):
         found = uploads.concatenate(
             actor=actor_of(request), parts=tus.parts(concat), **tus.place(tus.metadata(request))
         )
         return _answer(found, 201, location=True)
-    return _create(request, is_partial=concat == "partial")
+    return _create(request, is_partial=tus.is_partial(concat))
 
 
 def _create(request: HttpRequest, *, is_partial: bool) -> HttpResponse:
@@ -83,7 +102,12 @@ def _create(request: HttpRequest, *, is_partial: bool) -> HttpResponse:
     actor, checksum = actor_of(request), tus.checksum(request)
     found = uploads.begin(actor=actor, length=length, is_partial=is_partial, **tus.place(tus.metadata(request)))
     if request.content_type == OFFSET_STREAM or length == 0:
-        found = _append(request, found.uid, 0, checksum)
+        try:
+            found = _append(request, found.uid, 0, checksum)
+        except Problem:
+            with suppress(NotFound):  # the client never learns where it is
+                uploads.terminate(actor=actor, uid=found.uid)
+            raise
     return _answer(found, 201, location=True)
 
 
@@ -92,7 +116,7 @@ def upload_view(request: HttpRequest, method: str, uid: UUID) -> HttpResponse:
     """``/api/v1/uploads/{id}``: how far it is (HEAD), more bytes (PATCH), forget it (DELETE)."""
     actor = actor_of(request)
     if method == "HEAD":
-        return _state(uploads.upload(actor=actor, uid=uid))
+        return _state(request, uid)
     if method == "PATCH":
         return _patch(request, uid)
     if method == "DELETE":
@@ -100,7 +124,7 @@ def upload_view(request: HttpRequest, method: str, uid: UUID) -> HttpResponse:
         return HttpResponse(status=204)
     if method == "OPTIONS":
         return HttpResponse(status=204, headers={"Tus-Version": tus.VERSION, "Tus-Extension": tus.EXTENSIONS})
-    raise NotAllowed("An upload knows HEAD, PATCH and DELETE.")
+    raise NotAllowed("OPTIONS", "HEAD", "PATCH", "DELETE")
 
 
 def _patch(request: HttpRequest, uid: UUID) -> HttpResponse:
@@ -134,12 +158,20 @@ def _answer(found: Upload, status: int, *, location: bool = False) -> HttpRespon
     return response
 
 
-def _state(found: Upload) -> HttpResponse:
+def _state(request: HttpRequest, uid: UUID) -> HttpResponse:
+    try:
+        found = uploads.settled(actor=actor_of(request), uid=uid)
+    except Busy as busy:
+        raise Locked(busy.detail) from busy
     response = _answer(found, 200)
+    if found.metadata:
+        response["Upload-Metadata"] = tus.said_metadata(found.metadata)
     if found.length_bytes is None:
         response["Upload-Defer-Length"] = "1"
     else:
         response["Upload-Length"] = str(found.length_bytes)
     if found.is_partial:
         response["Upload-Concat"] = "partial"
+    if found.parts:
+        response["Upload-Concat"] = "final;" + " ".join(f"/api/v1/uploads/{part}" for part in found.parts)
     return response

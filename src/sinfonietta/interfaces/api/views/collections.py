@@ -126,7 +126,7 @@ class OwnersView(HouseView):
 
     @extend_schema(
         request=serializers.ListSerializer(child=serializers.UUIDField()),
-        responses=serializers.ListSerializer(child=serializers.UUIDField()),
+        responses={200: serializers.ListSerializer(child=serializers.UUIDField()), 204: None},
     )
     def put(self, request: Request, uid: UUID) -> Response:
         """Exactly these owners, at least one."""
@@ -135,7 +135,7 @@ class OwnersView(HouseView):
         reader = s.Owners(data={"owners": request.data})
         reader.is_valid(raise_exception=True)
         services.set_owners(actor=self.actor, uid=uid, users=reader.validated_data["owners"])
-        return self.get(request, uid)
+        return self.seen_after(lambda: self.get(request, uid))
 
 
 def created(view: HouseView, uid: UUID) -> Response:

@@ -17,7 +17,6 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from sinfonietta.audit.services import record_read
 from sinfonietta.common.errors import Invalid, Problem
 from sinfonietta.ingest import services as ingest
 from sinfonietta.interfaces.api import serializers as s
@@ -30,8 +29,8 @@ from sinfonietta.interfaces.http.streams import long_stream
 from sinfonietta.library import queries, services
 from sinfonietta.library.models import Node
 
-DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):")
-ENTITY_TAG = re.compile(r'(?:W/)?"([0-9a-f]{64})"')
+DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/=]*):(?:;.*)?")
+ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"')
 
 
 class AnyType(BaseParser):
@@ -78,8 +77,9 @@ class FileView(OneOfKind):
         return super().delete(request, uid)
 
 
-class PutFileView(HouseView):
+class NamedFileView(HouseView):
     parser_classes = (AnyType,)
+    takes_a_stream = True
 
     @extend_schema(
         request={"application/octet-stream": OpenApiTypes.BINARY},
@@ -92,6 +92,7 @@ class PutFileView(HouseView):
     )
     def put(self, request: Request, uid: UUID, name: str) -> Response:
         """Store the body as a file: 201 new, 200 a new version of the file of that name."""
+        _refuse_parts_and_codings(request)
         stream, length = body_of(request._request)
         with long_stream(length):
             filed = ingest.put(
@@ -101,7 +102,7 @@ class PutFileView(HouseView):
                 stream=stream,
                 length=length,
                 digest=_digest(request.headers.get("Content-Digest")),
-                if_none_match=request.headers.get("If-None-Match", "").strip() == "*",
+                if_none_match=_only_if_new(request.headers.get("If-None-Match")),
                 if_match=_entity_tag(request.headers.get("If-Match")),
             )
         entry = queries.node(actor=self.actor, uid=filed.node.uid)
@@ -130,7 +131,7 @@ class ContentView(HouseView):
     def get(self, request: Request, uid: UUID) -> HttpResponseBase:
         """The bytes of a version: ranges and conditions of RFC 9110, the ETag is the SHA-256."""
         version = queries.version(actor=self.actor, uid=uid, number=self.asked(s.OneVersion).get("version"))
-        record_read(actor=self.actor, action="file.read", target=uid, version=version.number)
+        queries.note_read(actor=self.actor, action="file.read", node=version.node, version=version.number)
         return serve_blob(
             request._request,
             version.blob,
@@ -162,13 +163,33 @@ class WrongDigest(Problem):
     status, title, slug = 400, "Content-Digest cannot be read", "bad-digest"
 
 
+class PartialPut(Problem):
+    status, title, slug = 400, "Not a part", "partial-put"
+
+
+class CodedContent(Problem):
+    status, title, slug = 415, "Content coding not supported", "coded-content"
+
+
+def _refuse_parts_and_codings(request: Request) -> None:
+    """What is sent becomes the file as it is: a part of it, or a compressed form, is something else (RFC 9110)."""
+    if "Content-Range" in request.headers:
+        raise PartialPut("A file is put as a whole; resumable uploads go to /api/v1/uploads/.")
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise CodedContent("Send the file's own bytes, without a Content-Encoding.")
+
+
 def _digest(header: str | None) -> str | None:
-    """The SHA-256 of a Content-Digest header (RFC 9530) as hex; other algorithms are not checked."""
-    match = DIGEST.search(header or "")
-    if not match:
+    """The SHA-256 of a Content-Digest header (RFC 9530) as hex; other algorithms are not checked.
+
+    Raises WrongDigest when one is named and cannot be read: a check that was asked for is never left out.
+    """
+    named = [member.strip() for member in (header or "").split(",") if member.strip().startswith("sha-256")]
+    if not named:
         return None
+    match = DIGEST.fullmatch(named[-1])
     try:
-        digest = base64.b64decode(match[1], validate=True)
+        digest = base64.b64decode(match[1], validate=True) if match else b""
     except binascii.Error as error:
         raise WrongDigest("The sha-256 of Content-Digest is not base64.") from error
     if len(digest) != 32:
@@ -176,11 +197,21 @@ def _digest(header: str | None) -> str | None:
     return digest.hex()
 
 
+def _only_if_new(header: str | None) -> bool:
+    """Whether If-None-Match is ``*``. Raises Invalid for anything else, rather than ignoring a condition."""
+    if header is not None and header.strip() != "*":
+        raise Invalid("If-None-Match must be *.", errors={"If-None-Match": ["must be *"]})
+    return header is not None
+
+
 def _entity_tag(header: str | None) -> str | None:
-    """The SHA-256 that If-Match names. Raises Invalid for anything else, rather than ignoring a condition."""
+    """The entity tag that If-Match names, without quotes, or ``*``. Raises Invalid where it is not exactly one.
+
+    A weak tag matches nothing here (RFC 9110 13.1.1), so it keeps its mark.
+    """
     if header is None or header.strip() == "*":
-        return header
+        return header and "*"
     match = ENTITY_TAG.fullmatch(header.strip())
     if not match:
-        raise Invalid("If-Match must be one ETag of ours.", errors={"If-Match": ["not one of ours"]})
-    return match[1]
+        raise Invalid("If-Match must be one ETag.", errors={"If-Match": ["not one ETag"]})
+    return (match[1] or "") + match[2]

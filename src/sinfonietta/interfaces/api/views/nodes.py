@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from sinfonietta.interfaces.api import serializers as s
 from sinfonietta.interfaces.api import shapes
 from sinfonietta.interfaces.api.base import HouseView, listing
-from sinfonietta.interfaces.http.zips import zip_response
+from sinfonietta.interfaces.http.zips import zip_head, zip_response
 from sinfonietta.library import queries, services
 
 
@@ -46,10 +46,10 @@ class ChildrenView(HouseView):
 
 
 class SharedView(HouseView):
-    @extend_schema(parameters=[s.Paging], responses=s.page_of(s.AnyNodeShape))
+    @extend_schema(parameters=[s.NodeListing], responses=s.page_of(s.AnyNodeShape))
     def get(self, request: Request) -> Response:
         """The topmost nodes that others share with the caller."""
-        page = queries.shared(actor=self.actor, **self.asked(s.Paging))
+        page = queries.shared(actor=self.actor, **self.asked(s.NodeListing))
         return listing(request, page, shapes.nodes(page.items))
 
 
@@ -59,7 +59,7 @@ class GrantsView(HouseView):
         """Who may what here, and from where that is inherited."""
         return Response(shapes.grants(queries.grants(actor=self.actor, uid=uid)))
 
-    @extend_schema(request=s.Grants, responses=s.GrantsShape)
+    @extend_schema(request=s.Grants, responses={200: s.GrantsShape, 204: None})
     def put(self, request: Request, uid: UUID) -> Response:
         """Give the node its own ACL, exactly this, or (`inherit: true`) let it inherit again."""
         said = self.said(s.Grants)
@@ -70,7 +70,7 @@ class GrantsView(HouseView):
             everyone=said["everyone"],
             grants=[shapes.grant_asked(grant) for grant in said["grants"]],
         )
-        return self.get(request, uid)
+        return self.seen_after(lambda: self.get(request, uid))
 
 
 class MoveView(HouseView):
@@ -141,7 +141,12 @@ class ArchiveView(HouseView):
     def get(self, request: Request, uid: UUID) -> HttpResponseBase:
         """A zip, streamed, of everything below that the caller may read."""
         entry = queries.node(actor=self.actor, uid=uid)
+        queries.note_read(actor=self.actor, action="node.archived", node=entry)
         return zip_response(queries.manifest(actor=self.actor, uid=uid), entry.name)
+
+    def head(self, request: Request, uid: UUID) -> HttpResponseBase:
+        """What it would be called; nothing is packed."""
+        return zip_head(queries.node(actor=self.actor, uid=uid).name)
 
 
 class ManifestView(HouseView):

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from sinfonietta.accounts import queries, services
 from sinfonietta.interfaces.api import serializers as s
 from sinfonietta.interfaces.api import shapes
-from sinfonietta.interfaces.api.base import HouseView
+from sinfonietta.interfaces.api.base import HouseView, listing
 from sinfonietta.library.queries import home
 
 
@@ -53,6 +53,11 @@ class TokensView(HouseView):
 
 
 class TokenView(HouseView):
+    @extend_schema(responses=s.TokenShape)
+    def get(self, request: Request, uid: UUID) -> Response:
+        """One of the caller's tokens, without its secret."""
+        return Response(shapes.token(queries.token(actor=self.actor, uid=uid)))
+
     @extend_schema(responses={204: None})
     def delete(self, request: Request, uid: UUID) -> Response:
         """Revoke a token, at once."""
@@ -61,10 +66,11 @@ class TokenView(HouseView):
 
 
 class GroupsView(HouseView):
-    @extend_schema(responses=s.page_of(s.GroupShape))
+    @extend_schema(parameters=[s.Paging], responses=s.page_of(s.GroupShape))
     def get(self, request: Request) -> Response:
         """The groups that the caller belongs to; an administrator sees all."""
-        return Response({"results": [shapes.group(one) for one in queries.groups(actor=self.actor)], "next": None})
+        page = queries.groups(actor=self.actor, **self.asked(s.Paging))
+        return listing(request, page, [shapes.group(one) for one in page.items])
 
     @extend_schema(request=s.NewGroup, responses={201: s.GroupShape})
     def post(self, request: Request) -> Response:
@@ -91,11 +97,11 @@ class GroupView(HouseView):
 
 
 class MembersView(HouseView):
-    @extend_schema(responses=s.page_of(s.MemberShape))
+    @extend_schema(parameters=[s.Paging], responses=s.page_of(s.MemberShape))
     def get(self, request: Request, uid: UUID) -> Response:
         """Who belongs to a group."""
-        members = queries.members(actor=self.actor, uid=uid)
-        return Response({"results": [shapes.member(one) for one in members], "next": None})
+        page = queries.members(actor=self.actor, uid=uid, **self.asked(s.Paging))
+        return listing(request, page, [shapes.member(one) for one in page.items])
 
     @extend_schema(request=s.NewMember, responses={201: s.MemberShape})
     def post(self, request: Request, uid: UUID) -> Response:
@@ -107,14 +113,24 @@ class MembersView(HouseView):
             user=queries.user_named(actor=self.actor, name=said["user"]),
             is_manager=said["is_manager"],
         )
-        return Response(shapes.member(membership), status=status.HTTP_201_CREATED)
+        return Response(
+            shapes.member(membership),
+            status=status.HTTP_201_CREATED,
+            headers={"Location": f"/api/v1/groups/{uid}/members/{membership.user.uid}"},
+        )
 
 
 class MemberView(HouseView):
+    @extend_schema(responses=s.MemberShape)
+    def get(self, request: Request, uid: UUID, user: UUID) -> Response:
+        """Somebody who belongs to a group."""
+        group = queries.group(actor=self.actor, uid=uid)
+        return Response(shapes.member(queries.member(actor=self.actor, group=group, uid=user)))
+
     @extend_schema(responses={204: None})
     def delete(self, request: Request, uid: UUID, user: UUID) -> Response:
         """Remove a member."""
         group = queries.group(actor=self.actor, uid=uid)
         member = queries.member(actor=self.actor, group=group, uid=user)
-        services.remove_member(actor=self.actor, group=group, user=member)
+        services.remove_member(actor=self.actor, group=group, user=member.user)
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -19,6 +19,7 @@ ICONS = (
     ("application/vnd.openxmlformats-officedocument.presentationml", "bi-file-slides"),
     ("application/zip", "bi-file-zip"), ("application/gzip", "bi-file-zip"), ("text/", "bi-file-text"),
 )  # fmt: skip
+JOBS = {"library.copy": "Copy of a folder"}
 CONTAINERS = {"collection": "bi-archive", "folder": "bi-folder-fill", "fileset": "bi-stack"}
 
 
@@ -36,6 +37,12 @@ def icon(entry: object) -> str:
 def level_name(level: int) -> str:
     """``read``, ``write`` or ``manage``."""
     return LEVEL_NAMES[Level(level)]
+
+
+@register.filter
+def job_name(kind: str) -> str:
+    """What a person calls this kind of work."""
+    return JOBS.get(kind, kind)
 
 
 @register.filter

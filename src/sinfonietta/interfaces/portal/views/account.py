@@ -130,8 +130,9 @@ def jobs(request: HttpRequest) -> HttpResponse:
     """The person's background work, newest first; the list keeps itself fresh while something runs."""
     page = job_queries.jobs(actor=actor_of(request), cursor=request.GET.get("cursor") or None, limit=50)
     active = any(job.state in ("queued", "running") for job in page.items)
-    part = "HX-Request" in request.headers and "HX-Boosted" not in request.headers
-    return render(request, "portal/_jobs.html" if part else "portal/jobs.html", {"page": page, "active": active})
+    return render(
+        request, "portal/_jobs.html" if parts.is_part(request) else "portal/jobs.html", {"page": page, "active": active}
+    )
 
 
 @signed_in

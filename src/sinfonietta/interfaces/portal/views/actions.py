@@ -1,19 +1,18 @@
-"""What is done to a selection: move, copy, trash, download."""
+"""What is done to a selection: move, copy, download; to the trash, back from it, or away for ever."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from sinfonietta.accounts.actor import Actor
-from sinfonietta.audit.services import record_read
 from sinfonietta.common.errors import Invalid, Problem
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
@@ -23,37 +22,65 @@ from sinfonietta.library import queries, services
 from sinfonietta.library.names import numbered
 
 MOST = 1000
+TARGETED = ("move", "copy", "restore")
+LARGE = " What is large is copied in the background: Jobs shows how far it is."
 
 
 def _chosen(request: HttpRequest) -> list[UUID]:
     found = parts.uuids((request.POST if request.method == "POST" else request.GET).getlist("id"))
-    if not found:
-        raise Invalid("Choose something first.")
-    return found[:MOST]
+    if not 0 < len(found) <= MOST:
+        raise Invalid("Choose something first." if not found else f"Choose at most {MOST:,} at a time.")
+    return found
 
 
-def _for_each(request: HttpRequest, act: Callable[[Actor, UUID], Any], done: str) -> HttpResponse:
-    """Do it to each; say how many were done, and why the first that was not."""
-    actor, problems, count = actor_of(request), [], 0
+def _for_each(request: HttpRequest, act: Callable[[Actor, UUID], object], done: str, undo: str = "") -> HttpResponse:
+    """Do it to each; say how many were done, and why the first that was not.
+
+    ``act`` may return a remark as text. ``undo``: the route that takes it back.
+    """
+    actor, problems, changed = actor_of(request), [], []
+    remarks: set[str] = set()
     for uid in _chosen(request):
         try:
-            act(actor, uid)
-            count += 1
+            remark = act(actor, uid)
+            remarks |= {remark} if isinstance(remark, str) else set()
+            changed.append(str(uid))
         except Problem as problem:
             problems.append(problem)
-    if problems and not count:
+    if problems and not changed:
         raise problems[0]
-    sentence = f"{count} {done}."
+    sentence = f"{len(changed)} {done}."
     if problems:
         sentence += f" {len(problems)} not: {parts.problem_text(problems[0])}"
-    return parts.said(request, sentence, refresh=True)
+    sentence += "".join(sorted(remarks))
+    return parts.said(request, sentence, undo={"url": reverse(undo), "id": changed} if undo else None, refresh=True)
 
 
 @signed_in
 @require_POST
 def trash(request: HttpRequest) -> HttpResponse:
     """To the trash."""
-    return _for_each(request, lambda actor, uid: services.trash(actor=actor, uid=uid), "moved to the trash")
+    return _for_each(
+        request,
+        lambda actor, uid: services.trash(actor=actor, uid=uid),
+        "moved to the trash",
+        undo="portal:selection-restore",
+    )
+
+
+@signed_in
+@require_POST
+def restore(request: HttpRequest) -> HttpResponse:
+    """Back from the trash: to where it was, or into a target."""
+    parent = _target(request) if "target" in request.POST else None
+    return _for_each(request, lambda actor, uid: services.restore(actor=actor, uid=uid, parent=parent), "brought back")
+
+
+@signed_in
+@require_POST
+def purge(request: HttpRequest) -> HttpResponse:
+    """Out of the trash, for ever."""
+    return _for_each(request, lambda actor, uid: services.purge(actor=actor, uid=uid), "deleted for ever")
 
 
 @signed_in
@@ -69,7 +96,11 @@ def move(request: HttpRequest) -> HttpResponse:
 def copy(request: HttpRequest) -> HttpResponse:
     """A copy in another container; large ones are made in the background."""
     target = _target(request)
-    return _for_each(request, lambda actor, uid: services.copy(actor=actor, uid=uid, parent=target), "copied")
+
+    def act(actor: Actor, uid: UUID) -> str:
+        return LARGE if services.copy(actor=actor, uid=uid, parent=target).job else ""
+
+    return _for_each(request, act, "copied")
 
 
 def _target(request: HttpRequest) -> UUID:
@@ -86,11 +117,15 @@ def pick(request: HttpRequest) -> HttpResponse:
     actor, inside = actor_of(request), parts.uuids([request.GET.get("in", "")])
     uid = inside[0] if inside else None
     trail = queries.breadcrumb(actor=actor, uid=uid) if uid else []
+    action, chosen = request.GET.get("action", ""), _chosen(request)
+    there = queries.nodes_by_uid(actor=actor, uids=chosen[:1])
     context = {
-        "action": "copy" if request.GET.get("action") == "copy" else "move",
-        "ids": _chosen(request),
+        "action": action if action in TARGETED else "move",
+        "ids": chosen,
+        "page": "page" in request.GET,
         "trail": trail,
         "here": trail[-1] if trail else None,
+        "stays": action == "move" and any(one.parent == uid for one in there),
         "entries": queries.folders_to_move_into(actor=actor, uid=uid),
     }
     return render(request, "portal/_pick.html", context)
@@ -104,7 +139,7 @@ def download(request: HttpRequest) -> HttpResponseBase:
     if not chosen:
         raise Invalid("None of that is there any more.")
     for entry in chosen:
-        record_read(actor=actor, action="node.archived", target=entry.uid)
+        queries.note_read(actor=actor, action="node.archived", node=entry)
     name = chosen[0].name if len(chosen) == 1 else "sinfonietta"
     return zip_response(_rows(actor, chosen), name)
 

@@ -27,7 +27,7 @@ def start(request: HttpRequest) -> HttpResponse:
     """All collections that the person may read."""
     name, cursor = request.GET.get("name", ""), request.GET.get("cursor") or None
     page = queries.collections(actor=actor_of(request), name=name, cursor=cursor, limit=ROWS)
-    template = "portal/_collections.html" if _is_part(request) else "portal/start.html"
+    template = "portal/_collections.html" if parts.is_part(request) else "portal/start.html"
     return render(request, template, {"page": page, "name": name})
 
 
@@ -36,7 +36,7 @@ def start(request: HttpRequest) -> HttpResponse:
 def shared(request: HttpRequest) -> HttpResponse:
     """What others share with the person."""
     page = queries.shared(actor=actor_of(request), cursor=request.GET.get("cursor") or None, limit=ROWS)
-    template = "portal/_shared.html" if _is_part(request) else "portal/shared.html"
+    template = "portal/_shared.html" if parts.is_part(request) else "portal/shared.html"
     return render(request, template, {"page": page})
 
 
@@ -50,13 +50,9 @@ def node(request: HttpRequest, uid: UUID) -> HttpResponse:
     if entry.kind == Node.Kind.FILE:
         return files.page(request, actor, entry, trail)
     context = {"entry": entry, "trail": trail, **_table(request, actor, uid)}
-    if _is_part(request):
+    if parts.is_part(request):
         return render(request, "portal/_table.html", context)
     return render(request, "portal/browse.html", context | {"metadata": files.shown_metadata(actor, uid)})
-
-
-def _is_part(request: HttpRequest) -> bool:
-    return "HX-Request" in request.headers and "HX-Boosted" not in request.headers
 
 
 def _table(request: HttpRequest, actor: Actor, uid: UUID) -> dict[str, Any]:
@@ -79,7 +75,7 @@ def create_collection(request: HttpRequest) -> HttpResponse:
     made = services.create_collection(
         actor=actor_of(request), name=request.POST.get("name", ""), description=request.POST.get("description", "")
     )
-    return parts.go(request, reverse("portal:node", args=[made.uid]))
+    return parts.said(request, f"“{made.name}” is made.", visit=reverse("portal:node", args=[made.uid]))
 
 
 @signed_in

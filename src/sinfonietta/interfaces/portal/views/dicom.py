@@ -12,14 +12,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from sinfonietta.accounts.actor import Actor
-from sinfonietta.audit.services import record_read
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import Invalid, NotFound, Unavailable
-from sinfonietta.dicom import isolation, queries, tags
-from sinfonietta.dicom.models import DicomInstance
-from sinfonietta.dicom.options import RenderOptions, presets
+from sinfonietta.dicom import isolation, queries
+from sinfonietta.dicom.models import DicomInstance, DicomSeries
+from sinfonietta.dicom.options import RenderOptions
 from sinfonietta.dicom.parse import MEDIA_TYPE
 from sinfonietta.dicom.peers.queries import usable as usable_peers
+from sinfonietta.dicom.tags import TagRow
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
 from sinfonietta.interfaces.portal.views import parts
@@ -29,32 +29,51 @@ from sinfonietta.library.models import Node
 ROWS = 50
 SIZES = {"thumbnail": (160, 160), "": (1024, 1024)}
 WINDOW = re.compile(r"(-?\d{1,7}(?:\.\d{1,3})?),(\d{1,7}(?:\.\d{1,3})?)")
+RATES_HZ = (2, 5, 10, 15, 25)
+FASTEST_HZ = 60
+RATE_TAGS = {"(0008,2144)": False, "(0018,0040)": False, "(0018,1063)": True}
+"""Recommended Display Frame Rate and Cine Rate, in images a second, and Frame Time, in ms (PS3.3 C.7.6.5)."""
 MODALITIES = ["CT", "MR", "PT", "US", "RTSTRUCT", "RTPLAN", "RTDOSE", "SR", "SEG", "CR", "DX", "MG", "NM", "XA"]
+NOT_ALONE = {"RTSTRUCT", "RTPLAN", "SEG", "REG", "PR", "KO"}
 FILTERS = {"patient": "00100010", "patient_id": "00100020", "modality": "00080061", "date": "00080020"}
 
 
 def context(actor: Actor, entry: library.Entry) -> dict[str, Any]:
     """What the page of a DICOM file shows: its windows, its tags, its place in the series."""
     try:
-        header, found = queries.of_file(actor=actor, uid=entry.uid)
+        found = queries.of_file(actor=actor, uid=entry.uid)
     except NotFound:
         return {"tags": [], "stack": []}
-    frames = header.pixels.number_of_frames if header.pixels else 0
-    stack = _stack(actor, found, entry) or [{"id": str(entry.uid), "frames": frames}]
+    row = found.row if found.row and found.row.series_id else None
+    stack = _stack(actor, row, entry) or [{"id": str(entry.uid), "frames": found.frames}]
     return {
-        "frames": frames,
-        "presets": presets(header),
-        "tags": tags.rows(header.json),
+        "frames": found.frames,
+        "presets": found.presets,
+        "rate": (rate := _rate_hz(found.rows)),
+        "rates": sorted({*RATES_HZ, rate}),
+        "tags": found.rows,
         "stack": stack,
         "position": next((n for n, one in enumerate(stack) if one["id"] == str(entry.uid)), 0),
-        "study_url": _study_url(found, entry) if found and found.series_id else "",
-        "viewer_url": viewer_url(entry.parent, found.study_uid, found.series_uid) if found and found.series_id else "",
+        "study_url": _study_url(row, entry) if row else "",
+        "viewer_url": series_viewer_url(entry.parent, row) if row else "",
     }
+
+
+def _rate_hz(rows: list[TagRow]) -> int:
+    """How many images a second the file asks to be played at; 10 where it does not say."""
+    said = {row.tag: row.value for row in rows if row.depth == 0 and row.tag in RATE_TAGS}
+    for tag, is_time in RATE_TAGS.items():
+        try:
+            value = float(said[tag])
+            return min(FASTEST_HZ, max(1, round(1000 / value if is_time else value)))
+        except (KeyError, ValueError, OverflowError, ZeroDivisionError):
+            continue
+    return 10
 
 
 def _stack(actor: Actor, found: DicomInstance | None, entry: library.Entry) -> list[dict[str, Any]]:
     """The images of the series in this container, in order; none where this file is not one of them."""
-    if found is None or found.series_id is None or entry.parent is None:
+    if found is None or entry.parent is None:
         return []
     root = queries.root(
         actor=actor, uid=entry.parent, kinds=[Node.Kind.COLLECTION, Node.Kind.FOLDER, Node.Kind.FILESET]
@@ -75,6 +94,11 @@ def viewer_url(container: UUID | None, study: str, series: str = "") -> str:
     return f"/viewer/{scope}viewer?StudyInstanceUIDs={study}" + (f"&SeriesInstanceUIDs={series}" if series else "")
 
 
+def series_viewer_url(container: UUID | None, row: DicomInstance | DicomSeries) -> str:
+    """OHIF on one series; empty where it would show nothing, for want of the images that the series is drawn over."""
+    return "" if row.modality in NOT_ALONE else viewer_url(container, row.study_uid, row.series_uid)
+
+
 @signed_in
 @require_GET
 def image(request: HttpRequest, uid: UUID) -> HttpResponse:
@@ -86,7 +110,7 @@ def image(request: HttpRequest, uid: UUID) -> HttpResponse:
     etag = f'"{version.blob.sha256[:32]}-{request.META.get("QUERY_STRING", "")[:100]}"'
     if request.headers.get("If-None-Match") == etag:
         return HttpResponse(status=304, headers={"ETag": etag})
-    record_read(actor=actor, action="image.shown", target=uid)
+    library.note_read(actor=actor, action="image.shown", node=version.node)
     path = store.default().path(version.blob)
     assert path is not None
     try:
@@ -112,8 +136,7 @@ def _options(request: HttpRequest) -> RenderOptions:
 @require_GET
 def tag_list(request: HttpRequest, uid: UUID) -> HttpResponse:
     """The tags of a DICOM file, for the slice that the slider shows."""
-    header, _ = queries.of_file(actor=actor_of(request), uid=uid)
-    return render(request, "portal/_tags.html", {"tags": tags.rows(header.json)})
+    return render(request, "portal/_tags.html", {"tags": queries.of_file(actor=actor_of(request), uid=uid).rows})
 
 
 @signed_in
@@ -124,6 +147,11 @@ def studies(request: HttpRequest) -> HttpResponse:
     root, scope = _scope(actor, request)
     asked = {name: request.GET.get(name, "").strip()[:64] for name in FILTERS}
     keys = {FILTERS[name]: _key(name, value) for name, value in asked.items() if value}
+    asked["until"] = request.GET.get("until", "").strip()[:64]
+    if asked["until"]:  # a range, as QIDO-RS has it (PS3.4 C.2.2.2.5)
+        keys[FILTERS["date"]] = f"{_key('date', asked['date'])}-{_key('date', asked['until'])}"
+    elif asked["date"]:
+        keys[FILTERS["date"]] += "-"
     offset = parts.number(request, "offset", 0)
     found = queries.studies(actor=actor, root=root, keys=keys, offset=offset, limit=ROWS)
     context = {
@@ -131,8 +159,7 @@ def studies(request: HttpRequest) -> HttpResponse:
         "previous": max(0, offset - ROWS) if offset else None, "next": offset + ROWS if found.more else None,
         "modalities": MODALITIES,
     }  # fmt: skip
-    part = "HX-Request" in request.headers and "HX-Boosted" not in request.headers
-    return render(request, "portal/_studies.html" if part else "portal/studies.html", context)
+    return render(request, "portal/_studies.html" if parts.is_part(request) else "portal/studies.html", context)
 
 
 def _key(name: str, value: str) -> str:
@@ -156,13 +183,14 @@ def study(request: HttpRequest, study_uid: str) -> HttpResponse:
     actor = actor_of(request)
     root, scope = _scope(actor, request)
     found = queries.study(actor=actor, uid=study_uid, root=root)
-    record_read(actor=actor, action="study.shown", target=None)
+    for container in queries.containers(actor=actor, root=root, keys={"0020000D": study_uid}):
+        library.note_read(actor=actor, action="study.shown", node=container)
     pictures = queries.middles(actor=actor, root=root, study=study_uid)
     series = [
         {
             "series": one,
             "picture": pictures.get(one.series_uid),
-            "viewer_url": viewer_url(scope.uid if scope else None, study_uid, one.series_uid),
+            "viewer_url": series_viewer_url(scope.uid if scope else None, one.shown),
         }
         for one in found.series
     ]

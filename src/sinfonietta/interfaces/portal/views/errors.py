@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
+import structlog
 from django.http import HttpRequest, HttpResponse
 
 from sinfonietta.common.errors import Forbidden, NotFound, Problem
-from sinfonietta.interfaces.http.problems import problem_response
+from sinfonietta.interfaces.http.problems import problem_of, problem_response
+
+log = structlog.get_logger("sinfonietta.request")
 
 
 class BadRequest(Problem):
@@ -32,7 +37,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """500; the log has the trace under the request id."""
+    """500; the log has the trace under the request id. 503 where it was the database that cannot be used."""
+    error = sys.exc_info()[1]
+    if problem := problem_of(error):
+        return problem_response(problem, request)
+    log.error("a request broke", exc_info=error)
     request_id = getattr(request, "request_id", "")
     return problem_response(Broken(f"It is in the server's log under the request id {request_id}."), request)
 

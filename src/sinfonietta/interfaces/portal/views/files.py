@@ -12,7 +12,6 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from sinfonietta.accounts.actor import Actor
-from sinfonietta.audit.services import record_read
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import Forbidden, Invalid
 from sinfonietta.interfaces.http.access import signed_in
@@ -46,7 +45,7 @@ def page(request: HttpRequest, actor: Actor, entry: queries.Entry, trail: list[q
 
 
 def _text(actor: Actor, entry: queries.Entry) -> dict[str, Any]:
-    record_read(actor=actor, action="file.previewed", target=entry.uid)
+    queries.note_read(actor=actor, action="file.previewed", node=entry)
     blob = queries.version(actor=actor, uid=entry.uid).blob
     content = store.default().read(blob, 0, min(blob.size_bytes, TEXT_LIMIT_BYTES))
     return {"text": content.decode("utf-8", "replace"), "is_cut": blob.size_bytes > TEXT_LIMIT_BYTES}
@@ -68,7 +67,7 @@ def content(request: HttpRequest, uid: UUID) -> HttpResponseBase:
     kinds = showable(version.media_type, version.size_bytes, version.state).kinds
     if not kinds or kinds[0] not in INLINE or version.media_type == "application/dicom":
         raise Forbidden("Files of this type are downloaded, not shown in the page.")
-    record_read(actor=actor, action="file.previewed", target=uid)
+    queries.note_read(actor=actor, action="file.previewed", node=entry)
     response = serve_blob(
         request, version.blob, name=entry.name, media_type=version.media_type, modified=version.created, kind="inline"
     )

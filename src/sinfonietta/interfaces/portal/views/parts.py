@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from sinfonietta.common.errors import Problem
 
@@ -28,15 +29,20 @@ def uuids(values: list[str]) -> list[UUID]:
     return found
 
 
-def go(request: HttpRequest, url: str) -> HttpResponse:
-    """Send the browser to a page, also from an htmx request."""
-    if "HX-Request" in request.headers:
-        return HttpResponse(status=204, headers={"HX-Redirect": url})
-    return HttpResponse(status=303, headers={"Location": url})
+def is_part(request: HttpRequest) -> bool:
+    """Whether a list of the page renews itself, rather than a person coming to the page."""
+    return "HX-Request" in request.headers and "HX-Boosted" not in request.headers
 
 
-def said(request: HttpRequest, sentence: str, **events: object) -> HttpResponse:
-    """Done, and nothing to show but a sentence: a toast, and events for the page's modules."""
+def said(
+    request: HttpRequest, sentence: str, *, undo: Mapping[str, object] | None = None, **events: object
+) -> HttpResponse:
+    """Done, and nothing to show but a sentence: a toast, and events for the page's modules.
+
+    ``undo``: the ``url`` and the ``id``s that take it back; in the body, for headers cannot be long.
+    """
+    if undo:
+        return JsonResponse({"sentence": sentence, "undo": undo}, headers={"HX-Trigger": json.dumps(events)})
     return HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"toast": sentence, **events})})
 
 

@@ -9,10 +9,9 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from sinfonietta.common.errors import Problem
+from sinfonietta.common.errors import Problem, Unavailable
 from sinfonietta.dicom.peers import queries, services
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
@@ -98,7 +97,7 @@ def echo(request: HttpRequest, uid: UUID) -> HttpResponse:
     try:
         services.echo(actor=actor_of(request), uid=uid)
         return parts.said(request, "The node answers.")
-    except Problem as problem:
+    except Unavailable as problem:
         return parts.said(request, parts.problem_text(problem))
 
 
@@ -126,7 +125,7 @@ def mirror(request: HttpRequest, uid: UUID) -> HttpResponse:
     asked = {name: request.POST.get(name, "").strip()[:64] for name in FILTERS}
     services.mirror(actor=actor_of(request), uid=uid, asked=_meant(asked))
     parts.note(request, "What is not here yet is being fetched.")
-    return parts.go(request, reverse("portal:jobs"))
+    return redirect("portal:jobs")
 
 
 @signed_in

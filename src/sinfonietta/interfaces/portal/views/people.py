@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from sinfonietta.accounts import queries, services
 from sinfonietta.accounts.models import User
@@ -30,10 +30,10 @@ def groups(request: HttpRequest) -> HttpResponse:
             group = services.create_group(
                 actor=actor, name=request.POST.get("name", ""), description=request.POST.get("description", "")
             )
-            return parts.go(request, reverse("portal:group", args=[group.uid]))
+            return redirect("portal:group", uid=group.uid)
         except Problem as error:
             problem = error
-    context = {"groups": queries.groups(actor=actor), "problem": problem}
+    context = {"groups": queries.groups(actor=actor).items, "problem": problem}
     return render(request, "portal/groups.html", context, status=problem.status if problem else 200)
 
 
@@ -49,18 +49,27 @@ def group(request: HttpRequest, uid: UUID) -> HttpResponse:
                 actor=actor,
                 group=found,
                 user=queries.user_named(actor=actor, name=request.POST.get("user", "").strip()),
-                is_manager="is_manager" in request.POST,
+                is_manager={"yes": True, "no": False}.get(request.POST.get("is_manager", "")),
             )
             return redirect("portal:group", uid=uid)
         except Problem as error:
             problem = error
     context = {
         "group": found,
-        "members": queries.members(actor=actor, uid=uid),
+        "members": queries.members(actor=actor, uid=uid).items,
         "manages": queries.manages(actor, found),
         "problem": problem,
     }
     return render(request, "portal/group.html", context, status=problem.status if problem else 200)
+
+
+@signed_in
+@require_GET
+def find(request: HttpRequest) -> HttpResponse:
+    """Accounts that match what is typed into a field, whatever the field is called, as its suggestions."""
+    text = next(iter(request.GET.dict().values()), "").strip()
+    found = queries.find_principals(actor=actor_of(request), text=text) if text else []
+    return render(request, "portal/_names.html", {"found": found})
 
 
 @signed_in
@@ -69,7 +78,7 @@ def remove_member(request: HttpRequest, uid: UUID, user: UUID) -> HttpResponse:
     """Take somebody out of a group, or leave it."""
     actor = actor_of(request)
     found = queries.group(actor=actor, uid=uid)
-    services.remove_member(actor=actor, group=found, user=queries.member(actor=actor, group=found, uid=user))
+    services.remove_member(actor=actor, group=found, user=queries.member(actor=actor, group=found, uid=user).user)
     parts.note(request, "They do not belong to the group any more.")
     return redirect("portal:groups" if user == actor.uid else reverse("portal:group", args=[uid]))
 
