@@ -25,6 +25,14 @@ from sinfonietta.library.models import Node
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.service]
 
 
+@pytest.fixture(autouse=True)
+def _reads_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that writes the audit of reads would come when the test is over."""
+    from sinfonietta.audit import services
+
+    monkeypatch.setattr(services, "FLUSH_S", 3600.0)
+
+
 @pytest.fixture
 def door(transactional_db: None) -> Iterator[Door]:
     with Door() as opened:

@@ -19,6 +19,23 @@ HALF = "HALF"
 """The node that acts for Bob."""
 
 
+@pytest.fixture(autouse=True)
+def _reads_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that writes the audit of reads would come when the test is over."""
+    from sinfonietta.audit import services
+
+    monkeypatch.setattr(services, "FLUSH_S", 3600.0)
+
+
+@pytest.fixture
+def staged() -> Callable[[], set[str]]:
+    """What lies in staging since the test began."""
+    from sinfonietta.blobs import store
+
+    before = {name for name, _ in store.default().staged()}
+    return lambda: {name for name, _ in store.default().staged()} - before
+
+
 @pytest.fixture
 def door(transactional_db: None) -> Iterator[Door]:
     from tests.support.dimse import Door

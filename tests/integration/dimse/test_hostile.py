@@ -6,14 +6,13 @@ import random
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.support.dimse import OURS, THEIRS, Door, to_us
 from tests.support.studies import instance
 
-from sinfonietta.blobs import store
 from sinfonietta.dicom.models import DicomInstance
 from sinfonietta.dicom.network import commands, negotiation, pdu
 from sinfonietta.dicom.network.negotiation import Proposal
@@ -27,10 +26,10 @@ ABORT, REJECT = pdu.ABORT, pdu.ASSOCIATE_RJ
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_behind(door: Door, peer: None) -> Iterator[None]:
+def _nothing_left_behind(door: Door, peer: None, staged: Callable[[], set[str]]) -> Iterator[None]:
     yield
     assert to_us("echoscu", door).code == 0
-    assert not list(store.default().staged())
+    assert staged() == set()
 
 
 def call(door: Door, *classes: str) -> Requestor:
@@ -81,7 +80,7 @@ def test_an_idle_association_ends(door: Door, monkeypatch: pytest.MonkeyPatch) -
     requestor.association.close()
 
 
-def test_a_transfer_that_breaks_off_leaves_nothing(door: Door) -> None:
+def test_a_transfer_that_breaks_off_leaves_nothing(door: Door, staged: Callable[[], set[str]]) -> None:
     requestor = call(door)
     context = requestor.context(CT)
     assert context
@@ -101,7 +100,7 @@ def test_a_transfer_that_breaks_off_leaves_nothing(door: Door) -> None:
         sock.sendall(struct.pack(">BxIIBB", 4, len(piece) + 6, len(piece) + 2, context.id, control) + piece)
     sock.close()
     deadline = time.monotonic() + 10
-    while list(store.default().staged()) and time.monotonic() < deadline:
+    while staged() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert DicomInstance.objects.count() == 0
 

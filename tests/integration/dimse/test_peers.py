@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -29,13 +31,6 @@ if TYPE_CHECKING:
     from tests.integration.dimse.conftest import Archive
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.service]
-
-
-@pytest.fixture(autouse=True)
-def _reads_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sinfonietta.audit import services
-
-    monkeypatch.setattr(services, "FLUSH_S", 3600.0)
 
 
 def named(**more: Any) -> dict[str, Any]:
@@ -170,11 +165,13 @@ def test_a_fetch_can_be_cancelled_and_a_job_taken_up_again(
         assert node.files == []
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def test_the_command_line(tmp_path: Path) -> None:
     """A served installation: nodes made by the command line, its door under the supervisor."""
-    import signal
-    import subprocess
-
     from tests.support.dimse import THEIRS, run
     from tests.support.server import Server, free_port
     from tests.support.studies import instance
@@ -199,13 +196,12 @@ def test_the_command_line(tmp_path: Path) -> None:
         rest = json.loads(server.cli("check", "--json"))
         assert next(row for row in rest if row["part"] == "DICOM door")["works"]
         # A process of the door that dies is started again.
-        pattern = f"sinfonietta dimse .*--port {server.dimse_port}"
-        listed = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True, check=True)
-        children = [int(pid) for pid in listed.stdout.split()]
-        assert len(children) == 3
-        import os
-
-        os.kill(max(children), signal.SIGKILL)
+        assert server.process
+        door = next(
+            pid for pid in children(server.process.pid) if b"dimse" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        )
+        assert len(children(door)) == 2
+        os.kill(children(door)[0], signal.SIGKILL)
         assert run("storescu", *arguments).statuses() == ["Success"]
         server.cli("remove-peer", THEIRS)
         assert "Rejected" in run("storescu", *arguments).text

@@ -105,7 +105,8 @@ class Batch:
 
     def _put(self, actor: Actor, arrived: Sequence[Arrived], *, fresh: bool) -> list[Stored]:
         old = time.monotonic() - self._begun > FRESH_S
-        if fresh or old or self._filing is None or self._filing.actor != actor:
+        # The actors of two associations differ in their origin alone.
+        if fresh or old or self._filing is None or self._filing.actor.principals != actor.principals:
             self._filing, self._begun = Filing(actor=actor, target=self.target), time.monotonic()
         filing = self._filing
         filing.results = []
