@@ -18,6 +18,7 @@ from sinfonietta.accounts.models import Token, User
 from sinfonietta.audit import services as audit
 from sinfonietta.blobs import store
 from sinfonietta.common.time import now
+from sinfonietta.dicom.peers import services as peers
 from sinfonietta.ingest import services as ingest
 from sinfonietta.ingest import uploads
 from sinfonietta.jobs import services as jobs
@@ -92,6 +93,7 @@ def build(make_actor: Callable[..., Actor]) -> World:
     user = User.objects.get(pk=owner.user_id)
     ids["token"] = accounts.create_token(actor=SYSTEM, user=user, name="t2", scope="read")[0].uid
     ids["job"] = jobs.enqueue(actor=owner, kind="ingest.expire", payload={}).uid
+    ids["peer"] = peers.create_peer(actor=SYSTEM, ae_title="PEER", host="127.0.0.1", port=1, account="owner").uid
     upload = uploads.begin(actor=owner, parent=folder.uid, filename="xanadu.bin", length=3)
     ids |= {"upload": upload.uid} | {f"{role}_id": actor.uid for role, actor in people.items() if actor.uid}
     Token.objects.update(last_used=now())  # or each request, being undone, would note it again

@@ -92,6 +92,14 @@ def _bulk(path: str, limits: dict[str, int], uri: str) -> Answer:
     return {"vr": vr}, little_endian(vr, data) if header.transfer_syntax == BIG_ENDIAN else data
 
 
+def _transcode(path: str, limits: dict[str, int], syntax: str) -> Answer:
+    from sinfonietta.dicom.transcode import dataset  # noqa: PLC0415
+
+    header = _image(path, limits)
+    with open_dataset(Path(path), header, Limits(**limits)) as source:
+        return {}, dataset(Path(path), source, header, syntax)
+
+
 def _image(path: str, limits: dict[str, int]) -> Header:
     header = _header(path, _stamp(path), **limits)
     if header is None:
@@ -116,6 +124,7 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
     "render": _render,
     "decode": _decode,
     "bulk": _bulk,
+    "transcode": _transcode,
 }
 
 

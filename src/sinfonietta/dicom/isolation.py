@@ -200,6 +200,10 @@ class Sandbox:
         head, body = self._call("decode", path, frame=frame)
         return DecodedFrame(body, **head)
 
+    def transcode(self, path: Path, syntax: str) -> bytes:
+        """The dataset in explicit or implicit VR little endian, as ``transcode.dataset``. Raises as ``render``."""
+        return self._call("transcode", path, syntax=syntax)[1]
+
     def bulk(self, path: Path, uri: str) -> bytes:
         """The bytes of a bulk value by its URI in the header's JSON. Raises NoSuchValue, and as ``parse``."""
         return self._call("bulk", path, uri=uri)[1]

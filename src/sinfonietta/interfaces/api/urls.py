@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
-from sinfonietta.interfaces.api.views import collections, files, nodes, people, previews, radiotherapy, work
+from sinfonietta.interfaces.api.views import collections, files, nodes, peers, people, previews, radiotherapy, work
 from sinfonietta.interfaces.http.access import signed_in
 
 app_name = "api"
@@ -62,5 +62,12 @@ urlpatterns = [
     path("jobs", work.JobsView.as_view()),
     path("jobs/<uuid:uid>", work.JobView.as_view()),
     path("jobs/<uuid:uid>/cancel", work.CancelView.as_view()),
+    path("peers", peers.PeersView.as_view()),
+    path("peers/<uuid:uid>", peers.PeerView.as_view()),
+    path("peers/<uuid:uid>/echo", peers.EchoView.as_view()),
+    path("peers/<uuid:uid>/query", peers.QueryView.as_view()),
+    path("peers/<uuid:uid>/send", peers.SendView.as_view()),
+    path("peers/<uuid:uid>/fetch", peers.FetchView.as_view()),
+    path("peers/<uuid:uid>/mirror", peers.MirrorView.as_view()),
     path("audit", work.AuditView.as_view()),
 ]

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sinfonietta.interfaces.portal.views import account, actions, browse, dicom, files, people, sharing, sign_in, trash
+from sinfonietta.interfaces.portal.views import (
+    account,
+    actions,
+    browse,
+    dicom,
+    files,
+    peers,
+    people,
+    sharing,
+    sign_in,
+    trash,
+)
 
 app_name = "portal"
 urlpatterns = [
@@ -35,6 +46,13 @@ urlpatterns = [
     path("trash", trash.trash, name="trash"),
     path("studies", dicom.studies, name="studies"),
     path("studies/<str:study_uid>", dicom.study, name="study"),
+    path("dicom-nodes", peers.peers, name="peers"),
+    path("dicom-nodes/send", peers.send, name="send-study"),
+    path("dicom-nodes/<uuid:uid>", peers.peer, name="peer"),
+    path("dicom-nodes/<uuid:uid>/echo", peers.echo, name="echo-peer"),
+    path("dicom-nodes/<uuid:uid>/remove", peers.remove, name="remove-peer"),
+    path("dicom-nodes/<uuid:uid>/fetch", peers.fetch, name="fetch-study"),
+    path("dicom-nodes/<uuid:uid>/mirror", peers.mirror, name="mirror-peer"),
     path("jobs", account.jobs, name="jobs"),
     path("jobs/<uuid:uid>/cancel", account.cancel_job, name="cancel-job"),
     path("account", account.account, name="account"),

@@ -18,6 +18,7 @@ from sinfonietta.dicom import isolation, planning, queries
 from sinfonietta.dicom.models import DicomInstance, DicomSeries
 from sinfonietta.dicom.options import RenderOptions
 from sinfonietta.dicom.parse import MEDIA_TYPE
+from sinfonietta.dicom.peers.queries import usable as usable_peers
 from sinfonietta.dicom.tags import TagRow
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
@@ -195,6 +196,7 @@ def study(request: HttpRequest, study_uid: str) -> HttpResponse:
     ]
     context = {
         "study": found, "attributes": found.attributes, "series": series, "scope": scope,
+        "peers": usable_peers(actor=actor),
         "viewer_url": viewer_url(scope.uid if scope else None, study_uid),
         "radiotherapy": planning.first_of(actor=actor, root=root, study=study_uid),
     }  # fmt: skip
