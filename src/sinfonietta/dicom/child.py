@@ -58,6 +58,12 @@ def _tags(path: str, limits: dict[str, int], frame: int | None = None) -> Answer
         return {"rows": [asdict(row) for row in rows(said, load=load)], "presets": presets(header)}, b""
 
 
+def _structures(path: str, limits: dict[str, int]) -> Answer:
+    from sinfonietta.dicom.rt import structures  # noqa: PLC0415
+
+    return structures.packed(structures.read(_image(path, limits).json))
+
+
 def _render(path: str, limits: dict[str, int], frame: int, options: dict[str, Any]) -> Answer:
     from sinfonietta.dicom.render import render  # noqa: PLC0415 - only who draws pays for numpy
 
@@ -141,6 +147,14 @@ def _overlay(path: str, limits: dict[str, int], plane: dict[str, Any], wanted: l
     return {"segments": sorted(found)}, overlay.png(picture)
 
 
+def _transcode(path: str, limits: dict[str, int], syntax: str) -> Answer:
+    from sinfonietta.dicom.transcode import dataset  # noqa: PLC0415
+
+    header = _image(path, limits)
+    with open_dataset(Path(path), header, Limits(**limits)) as source:
+        return {}, dataset(Path(path), source, header, syntax)
+
+
 def _image(path: str, limits: dict[str, int]) -> Header:
     header = _header(path, _stamp(path), **limits)
     if header is None:
@@ -161,6 +175,7 @@ def _header(path: str, stamp: tuple[int, ...], **limits: int) -> Header | None:
 OPERATIONS: dict[str, Callable[..., Answer]] = {
     "parse": _parse,
     "tags": _tags,
+    "structures": _structures,
     "render": _render,
     "decode": _decode,
     "bulk": _bulk,
@@ -168,6 +183,7 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
     "irradiation": _irradiation,
     "segments": _segments,
     "overlay": _overlay,
+    "transcode": _transcode,
 }
 
 

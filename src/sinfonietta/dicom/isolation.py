@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sinfonietta.dicom import reports, wire
 from sinfonietta.dicom.elements import Limits
@@ -30,6 +30,9 @@ from sinfonietta.dicom.parse import Header
 from sinfonietta.dicom.reports import Content
 from sinfonietta.dicom.segments import Segmentation
 from sinfonietta.dicom.tags import TagRow
+
+if TYPE_CHECKING:
+    from sinfonietta.dicom.rt.structures import StructureSet
 
 DRAWING = frozenset({"render", "decode", "overlay", "report", "segments"})
 # A child that has been idle for nearly as long as it may be could end just when it is asked.
@@ -189,6 +192,12 @@ class Sandbox:
         windows = {name: (center, width) for name, (center, width) in head["presets"].items()}
         return [TagRow(**row) for row in head["rows"]], windows
 
+    def structures(self, path: Path) -> StructureSet:
+        """``rt.structures.read`` of a file. Raises Undrawable (no DICOM), and as ``parse``."""
+        from sinfonietta.dicom.rt.structures import unpacked  # noqa: PLC0415 - numpy is for who looks at structures
+
+        return unpacked(*self._call("structures", path))
+
     def render(self, path: Path, frame: int = 0, options: RenderOptions | None = None) -> bytes:
         """As ``render.render``: a PNG or JPEG. Raises Undrawable, Crashed, TimedOut, TooBig, Unreadable."""
         return self._call("render", path, frame=frame, options=asdict(options) if options else {})[1]
@@ -197,6 +206,10 @@ class Sandbox:
         """A frame as native pixels, for explicit VR little endian. Raises as ``render``."""
         head, body = self._call("decode", path, frame=frame)
         return DecodedFrame(body, **head)
+
+    def transcode(self, path: Path, syntax: str) -> bytes:
+        """The dataset in explicit or implicit VR little endian, as ``transcode.dataset``. Raises as ``render``."""
+        return self._call("transcode", path, syntax=syntax)[1]
 
     def bulk(self, path: Path, uri: str) -> bytes:
         """The bytes of a bulk value by its URI in the header's JSON. Raises NoSuchValue, and as ``parse``."""

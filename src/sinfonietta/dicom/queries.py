@@ -37,6 +37,7 @@ NEEDED = (
     "version__blob__store", "node__uid", "node__ancestry", "series__container__uid", "series__container__ancestry",
 )  # fmt: skip
 """What a request for one instance looks at; datasets are large, and loaded only where they are asked for."""
+PIECE = 50
 MOST_TEXT_BYTES = 4 << 20
 """A dataset whose JSON is longer is not made an object of in this process: it would take fifty times as much memory."""
 CHUNK = 200
@@ -144,7 +145,7 @@ def studies(
     page = [uid for uid, _ in dated.order_by("-study_date", "-study_uid")[offset : offset + limit + 1]]
     wanted = page[:limit]
     found = {uid: Study(uid) for uid in wanted}
-    for series in _merged(actor, DicomSeries.objects.filter(seen, study_uid__in=wanted)):
+    for series in merged(actor, DicomSeries.objects.filter(seen, study_uid__in=wanted)):
         found[series.study_uid].series.append(series)
     return Found([study for study in found.values() if study.series], len(page) > limit)
 
@@ -180,11 +181,11 @@ def series(
     rows = DicomSeries.objects.filter(
         seen, study_uid__in={study for study, _ in wanted}, series_uid__in={series for _, series in wanted}
     )
-    found = {(one.study_uid, one.series_uid): one for one in _merged(actor, rows)}
+    found = {(one.study_uid, one.series_uid): one for one in merged(actor, rows)}
     return Found([found[pair] for pair in wanted if pair in found], len(page) > limit)
 
 
-def _merged(actor: Actor, rows: QuerySet[DicomSeries]) -> list[Series]:
+def merged(actor: Actor, rows: QuerySet[DicomSeries]) -> list[Series]:
     """One Series for the rows of each (study, series), by number; the numbers are of what the actor sees."""
     found: dict[tuple[str, str], Series] = {}
     places: dict[tuple[str, str], list[int]] = {}
@@ -253,6 +254,32 @@ def instance(*, actor: Actor, root: Node | None = None, study: str, series: str,
     return found
 
 
+@dataclass
+class Retrieval:
+    """What is to be sent of a study, a series, a patient: the versions, and which classes and syntaxes they have."""
+
+    actor: Actor
+    versions: list[int]
+    kinds: list[tuple[str, str]]
+
+    def rows(self) -> Iterator[DicomInstance]:
+        """The instances, with ``version.blob`` and ``series.container``; looked up piece by piece, with the rights of
+        that moment, so that a right which is withdrawn meanwhile ends it.
+        """
+        for at in range(0, len(self.versions), PIECE):
+            ids = self.versions[at : at + PIECE]
+            rows = DicomInstance.objects.filter(visible(self.actor, None, "series__"), version_id__in=ids)
+            found = rows.select_related("version__blob", "series__container").defer("json").in_bulk()
+            yield from (found[version] for version in ids if version in found)
+
+
+def retrieval(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> Retrieval:
+    """All instances that match, to be sent. Raises BadRequest for a key that cannot be matched."""
+    chosen = _chosen(actor, root, keys)
+    kinds = chosen.order_by().values_list("sop_class", "transfer_syntax").distinct()
+    return Retrieval(actor, list(chosen.values_list("version_id", flat=True)), list(kinds))
+
+
 def datasets(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> Iterator[DicomInstance]:
     """All instances of a study, a series, or one, each with ``header``, streamed."""
     ids = list(_chosen(actor, root, keys).values_list("version_id", flat=True))
@@ -261,6 +288,24 @@ def datasets(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str])
         # Piece by piece: a slow reader of a long answer holds no cursor open.
         found = rows.in_bulk(ids[at : at + CHUNK])
         yield from (found[version] for version in ids[at : at + CHUNK] if version in found)
+
+
+def classes(*, actor: Actor, root: Node | None = None, study: str) -> list[str]:
+    """The SOP classes of what the actor sees of a study."""
+    rows = DicomInstance.objects.filter(visible(actor, root, "series__"), study_uid=study, series__study_uid=study)
+    return sorted(set(rows.values_list("sop_class", flat=True).distinct()))
+
+
+def known_classes(*, actor: Actor, uids: Sequence[str]) -> dict[str, set[str]]:
+    """Of these SOP instances those that the actor sees, with their classes."""
+    found: dict[str, set[str]] = {}
+    for at in range(0, len(uids), CHUNK):
+        rows = DicomInstance.objects.filter(
+            visible(actor, None, "series__"), sop_uid__in=uids[at : at + CHUNK], series__isnull=False
+        )
+        for uid, sop_class in rows.values_list("sop_uid", "sop_class"):
+            found.setdefault(uid, set()).add(sop_class)
+    return found
 
 
 def containers(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[Node]:

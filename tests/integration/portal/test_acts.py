@@ -149,6 +149,18 @@ def test_what_runs_is_never_shown_as_a_page_of_ours(place: Place, owner: Client)
     assert b"<script>alert" not in owner.get(f"/nodes/{place.page.uid}").content
 
 
+def test_who_gives_away_their_own_right_is_led_to_what_they_still_see(
+    place: Place, owner: Client, reader: Client
+) -> None:
+    url = f"/nodes/{place.collection.uid}/share"
+    for level, there in (("read", f"/nodes/{place.collection.uid}"), ("", "/")):
+        owner.post(url, {"inherit": "no", "kind": "user", "who": "bob", "level": "manage"})
+        done = reader.post(url, {"inherit": "no", "kind": "user", "who": "bob", "level": level})
+        assert (done.status_code, json.loads(done["HX-Trigger"])["visit"]) == (204, there)
+    assert reader.get(there).status_code == 200
+    assert reader.post(url, {"inherit": "yes"}).status_code == 404
+
+
 def test_shared_seen_and_taken_back(place: Place, owner: Client, stranger: Client) -> None:
     url = f"/nodes/{place.folder.uid}"
     dialog = owner.get(f"{url}/share").content.decode()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ RIM = 0.5
 class DoseGrid:
     """A dose distribution.
 
-    ``values``: (frames, rows, columns) in ``unit``; ``offsets_mm``: of the frames along the normal, ascending.
+    ``values``: (frames, rows, columns) in ``unit``; ``offsets_mm``: of the frames along the normal, ascending;
+    ``order``: which frame of the file each of them is.
     """
 
     values: Values
@@ -31,6 +33,14 @@ class DoseGrid:
     kind: str
     summation: str
     plan: str
+    order: tuple[int, ...] = ()
+
+    def frame(self, number: int) -> Plane:
+        """The plane of frame ``number`` (from 0) of the file. Raises Unplaced where there is none."""
+        if number not in self.order:
+            raise Unplaced("The dose has no such frame.")
+        offset = self.offsets_mm[self.order.index(number)]
+        return replace(self.plane, origin_mm=self.plane.origin_mm + offset * self.plane.normal)
 
     @property
     def highest(self) -> float:
@@ -87,7 +97,7 @@ def read(dataset: Dataset, stored: NDArray[Any]) -> DoseGrid:
     """A dose grid from the DICOM JSON model and its stored values (frames, rows, columns). Raises Unplaced."""
     scaling, axes = number(dataset, "DoseGridScaling"), numbers(dataset, "ImageOrientationPatient", 6)
     origin, spacing = numbers(dataset, "ImagePositionPatient", 3), numbers(dataset, "PixelSpacing", 2)
-    if scaling is None or not axes or not origin or not spacing or min(spacing) <= 0:
+    if scaling is None or not math.isfinite(scaling) or not axes or not origin or not spacing or min(spacing) <= 0:
         raise Unplaced("The dose does not say where in the patient it lies, or how it is scaled.")
     row, column = directions(axes)
     plane = Plane(
@@ -100,7 +110,7 @@ def read(dataset: Dataset, stored: NDArray[Any]) -> DoseGrid:
     values = stored[order].astype(np.float32) * np.float32(scaling * (100 if unit == "RELATIVE" else 1))
     return DoseGrid(
         values, plane, offsets[order], UNITS.get(unit, unit), text(dataset, "DoseType"),
-        text(dataset, "DoseSummationType"), _plan(dataset),
+        text(dataset, "DoseSummationType"), _plan(dataset), tuple(int(frame) for frame in order),
     )  # fmt: skip
 
 
@@ -113,10 +123,11 @@ def _offsets(dataset: Dataset, plane: Plane, frames: int) -> Values:
     said = np.array(numbers(dataset, "GridFrameOffsetVector"))
     if frames == 1 and not len(said):
         return np.zeros(1)
-    if len(said) != frames or len(np.unique(said)) != frames:
+    if len(said) != frames or len(np.unique(said)) != frames or not np.isfinite(said).all():
         raise Unplaced("The dose does not say where its planes lie.")
     if said[0] == 0:
         return said
     if abs(abs(plane.normal[2]) - 1) > 1e-3 or abs(said[0] - plane.origin_mm[2]) > 0.01:
         raise Unplaced("The positions of the dose's planes contradict its orientation.")
-    return (said - said[0]) * np.sign(plane.normal[2])
+    found: Values = (said - said[0]) * np.sign(plane.normal[2])
+    return found

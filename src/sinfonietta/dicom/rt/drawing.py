@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sinfonietta.dicom.rt.geometry import Points
 
 Values = NDArray[np.floating[Any]]
-STOPS = ((0.0, (40, 60, 200)), (0.3, (0, 170, 220)), (0.55, (40, 190, 80)), (0.75, (240, 220, 40)), (0.9, (245, 130, 30)),
-         (1.0, (215, 30, 30)))  # fmt: skip
+STOPS = ((0.0, (40, 60, 200)), (0.3, (0, 170, 220)), (0.55, (40, 190, 80)), (0.75, (240, 220, 40)),
+         (0.9, (245, 130, 30)), (1.0, (215, 30, 30)))  # fmt: skip
 """Colours of the scale, from nothing to its top."""
 PALE = 0.1
 """Below this part of the scale nothing is coloured: the image stays readable where there is hardly any dose."""
@@ -42,10 +42,10 @@ def isodoses(dose: Values, levels: list[float]) -> dict[float, list[Points]]:
 
     Lines end where the grid ends.
     """
-    from contourpy import contour_generator  # noqa: PLC0415
+    from contourpy import LineType, contour_generator  # noqa: PLC0415
 
-    found = contour_generator(z=np.ma.masked_invalid(dose))
-    return {level: [line for line in found.lines(level) if len(line) > 1] for level in levels}
+    found = contour_generator(z=np.ma.masked_invalid(dose), line_type=LineType.Separate)
+    return {level: [np.asarray(line) for line in found.lines(level) if len(line) > 1] for level in levels}
 
 
 def _colors(part: Values) -> Values:

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinfonietta.dicom.rt.dose import DoseGrid
-from sinfonietta.dicom.rt.geometry import Points
-from sinfonietta.dicom.rt.structures import NEAR_MM, Contour, Roi
+from sinfonietta.dicom.rt.structures import NEAR_MM, Basis, Roi, basis_of
 
 Values = NDArray[np.floating[Any]]
 FINE_MM, COARSE_MM, SAMPLES = 0.25, 2.0, 64
 """Samples along the shorter side of a contour plane: about so many, at distances between these two."""
-LAYER_MM = 1.5
+MOST_CELLS = 400
+"""Along an edge, however large what strangers drew."""
+LAYER_MM, MOST_LAYERS = 1.5, 20
 """Dose is looked at in layers no thicker than this."""
 BINS = 1000
 
@@ -49,6 +50,17 @@ class Histogram:
         return float(np.interp(dose, self.dose, self.volume_cm3, right=0.0)) / max(float(self.volume_cm3[0]), 1e-12)
 
 
+def volume_cm3(roi: Roi) -> float:
+    """What the contours of a region enclose."""
+    return float(sum(_area(polygons) * thickness for polygons, _, thickness, _ in _planes(roi))) / 1000
+
+
+def _area(polygons: list[Values]) -> float:
+    """mm2, by even-odd."""
+    low, step, rows, columns = _raster(polygons)
+    return float(coverage(polygons, low, step, rows, columns).sum()) * step * step
+
+
 def histogram(roi: Roi, grid: DoseGrid) -> Histogram | None:
     """The histogram of a region; None where its contours enclose nothing, or all of it lies beyond the grid."""
     samples = [_plane_samples(*one, grid) for one in _planes(roi)]
@@ -73,21 +85,12 @@ def histogram(roi: Roi, grid: DoseGrid) -> Histogram | None:
     )
 
 
-@dataclass(frozen=True)
-class Basis:
-    """Directions that the contours of a region lie in, and the one along which their planes are stacked."""
-
-    across: Points
-    down: Points
-    along: Points
-
-
 def _planes(roi: Roi) -> list[tuple[list[Values], float, float, Basis]]:
     """Of each contour plane its polygons (n, 2), where it lies along the stack, its thickness (mm), and the basis."""
     closed = roi.closed
     if not closed:
         return []
-    basis = _basis(max(closed, key=lambda contour: len(contour.points_mm)))
+    basis = basis_of(max(closed, key=lambda contour: len(contour.points_mm)))
     stacked: list[tuple[float, list[Values]]] = []
     for contour in sorted(closed, key=lambda one: float((one.points_mm @ basis.along).mean())):
         position = float((contour.points_mm @ basis.along).mean())
@@ -99,19 +102,6 @@ def _planes(roi: Roi) -> list[tuple[list[Values], float, float, Basis]]:
     positions = np.array([position for position, _ in stacked])
     thickness = _thickness(positions)
     return [(polygons, position, thick, basis) for (position, polygons), thick in zip(stacked, thickness, strict=True)]
-
-
-def _basis(contour: Contour) -> Basis:
-    """By the area vector of the contour (Newell), so that slanted planes are stacked along their normal."""
-    points = contour.points_mm
-    area = np.cross(points, np.roll(points, -1, axis=0)).sum(axis=0)
-    length = float(np.linalg.norm(area))
-    along = area / length if length > 0 else np.array([0.0, 0.0, 1.0])
-    along = along if along[np.abs(along).argmax()] > 0 else -along
-    helper = np.array([1.0, 0, 0]) if abs(along[0]) < 0.9 else np.array([0, 1.0, 0])
-    across = helper - (helper @ along) * along
-    across /= np.linalg.norm(across)
-    return Basis(across, np.cross(along, across), along)
 
 
 def _thickness(positions: Values) -> Values:
@@ -127,18 +117,26 @@ def _plane_samples(
     polygons: list[Values], position: float, thickness: float, basis: Basis, grid: DoseGrid
 ) -> tuple[Values, Values]:
     """Dose and volume (mm3) of the samples of one plane."""
-    low, high = np.min([one.min(axis=0) for one in polygons], axis=0), np.max([p.max(axis=0) for p in polygons], axis=0)
-    step = float(np.clip((high - low).min() / SAMPLES, FINE_MM, COARSE_MM))
-    columns, rows = (max(1, int(np.ceil(extent / step))) for extent in high - low)
+    low, step, rows, columns = _raster(polygons)
     area = coverage(polygons, low, step, rows, columns) * step * step
     down, across = np.nonzero(area)
     x, y = low[0] + (across + 0.5) * step, low[1] + (down + 0.5) * step
-    layers = max(1, round(thickness / LAYER_MM))
+    layers = min(max(1, round(thickness / LAYER_MM)), MOST_LAYERS)
     depths = position + ((np.arange(layers) + 0.5) / layers - 0.5) * thickness
     flat = x[:, None] * basis.across + y[:, None] * basis.down
-    points = flat[None] + depths[:, None, None] * basis.along
-    volume = np.broadcast_to(area[down, across] * thickness / layers, (layers, len(x)))
-    return grid.at(points).ravel(), volume.ravel()
+    dose = [grid.at(flat + depth * basis.along) for depth in depths]
+    volume = np.tile(area[down, across] * thickness / layers, layers)
+    return np.concatenate(dose), volume
+
+
+def _raster(polygons: list[Values]) -> tuple[Values, float, int, int]:
+    """The outer corner of the first cell, the edge of a cell (mm), rows and columns that cover the polygons."""
+    low, high = np.min([one.min(axis=0) for one in polygons], axis=0), np.max([p.max(axis=0) for p in polygons], axis=0)
+    extent = high - low
+    step = float(np.clip(extent.min() / SAMPLES, FINE_MM, COARSE_MM))
+    step = max(step, float(extent.max()) / MOST_CELLS)
+    columns, rows = (max(1, int(np.ceil(size / step))) for size in extent)
+    return low, step, rows, columns
 
 
 def coverage(polygons: list[Values], corner: Values, step: float, rows: int, columns: int) -> Values:
@@ -147,14 +145,24 @@ def coverage(polygons: list[Values], corner: Values, step: float, rows: int, col
     ``corner``: x and y of the outer corner of the first cell; ``step``: edge of a cell. Each row is looked at along
     its middle, exactly.
     """
-    found = np.zeros((rows, columns))
     edges = np.concatenate([np.concatenate([one, np.roll(one, -1, axis=0)], axis=1) for one in polygons])
-    for row in range(rows):
-        y = corner[1] + (row + 0.5) * step
-        crossing = edges[(edges[:, 1] <= y) != (edges[:, 3] <= y)]
-        x = np.sort(
-            crossing[:, 0] + (y - crossing[:, 1]) / (crossing[:, 3] - crossing[:, 1]) * (crossing[:, 2] - crossing[:, 0])
-        )
-        reached = np.clip((x[:, None] - corner[0]) / step - np.arange(columns), 0, 1)
-        found[row] = reached[1::2].sum(axis=0) - reached[0::2].sum(axis=0)
-    return found
+    edges = edges[edges[:, 1] != edges[:, 3]]
+    y0, y1 = edges[:, 1], edges[:, 3]
+    # The rows that an edge crosses, half-open: a corner on the middle of a row counts once.
+    first = np.ceil((np.minimum(y0, y1) - corner[1]) / step - 0.5).astype(np.intp)
+    last = np.ceil((np.maximum(y0, y1) - corner[1]) / step - 0.5).astype(np.intp)
+    first, last = np.clip(first, 0, rows), np.clip(last, 0, rows)
+    counts = last - first
+    edge = np.repeat(np.arange(len(edges)), counts)
+    row = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts) + first[edge]
+    y = corner[1] + (row + 0.5) * step
+    x = edges[edge, 0] + (y - y0[edge]) / (y1 - y0)[edge] * (edges[edge, 2] - edges[edge, 0])
+    order = np.lexsort((x, row))
+    row, at = row[order], np.clip((x[order] - corner[0]) / step, 0, columns)
+    # Crossings come in pairs: what lies right of the first and not right of the second is inside.
+    sign = np.where(np.arange(len(row)) % 2 == 0, 1.0, -1.0)
+    cell = np.minimum(at.astype(np.intp), columns - 1)
+    steps = np.zeros((rows, columns + 1))
+    np.add.at(steps, (row, cell), sign * (cell + 1 - at))
+    np.add.at(steps, (row, cell + 1), sign * (at - cell))
+    return np.clip(np.cumsum(steps, axis=1)[:, :columns], 0, 1)

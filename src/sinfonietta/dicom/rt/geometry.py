@@ -6,7 +6,7 @@ head. A pixel's position is that of its centre.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,23 @@ class Plane:
         down = np.arange(self.rows)[:, None, None] * (self.column * self.row_spacing_mm)
         centres: Points = self.origin_mm + across + down
         return centres
+
+    def coarser(self, most: int) -> Plane:
+        """The same area with at most ``most`` rows and columns, each covering a whole number of pixels."""
+        step = -(-max(self.rows, self.columns) // most)
+        if step <= 1:
+            return self
+        shift = (step - 1) / 2 * (self.row * self.column_spacing_mm + self.column * self.row_spacing_mm)
+        return replace(
+            self, origin_mm=self.origin_mm + shift, row_spacing_mm=self.row_spacing_mm * step,
+            column_spacing_mm=self.column_spacing_mm * step,
+            rows=-(-self.rows // step), columns=-(-self.columns // step),
+        )  # fmt: skip
+
+    def part(self, top: int, bottom: int, left: int, right: int) -> Plane:
+        """Rows ``top`` to before ``bottom`` and columns ``left`` to before ``right`` of it."""
+        shift = left * self.column_spacing_mm * self.row + top * self.row_spacing_mm * self.column
+        return replace(self, origin_mm=self.origin_mm + shift, rows=bottom - top, columns=right - left)
 
     def distance_mm(self, points: Points) -> Points:
         """How far points are from it, along its normal."""

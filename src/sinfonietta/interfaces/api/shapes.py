@@ -27,6 +27,8 @@ Shape = dict[str, Any]
 LEVELS = {name: level for level, name in LEVEL_NAMES.items()}
 DICOM = "application/dicom"
 COLLECTION_FIELDS = ("description", "deidentification", "quota_bytes", "used_bytes")
+OBJECTS = {"report", "irradiation", "document", "segments", "suv"}
+"""Kinds that are answered below a file's preview."""
 FILE_FIELDS = ("size_bytes", "sha256", "media_type", "version", "state", "problem")
 
 
@@ -128,8 +130,9 @@ def preview_links(entry: Entry, kinds: Iterable[str]) -> dict[str, str]:
     content, pages = f"/api/v1/files/{entry.uid}/content", f"/files/{entry.uid}"
     if entry.media_type != DICOM:
         return dict.fromkeys(kinds, content)
-    own = {"image": f"{pages}/image.png", "tags": f"{pages}/tags"}
-    return {kind: own.get(kind) or f"/api/v1/files/{entry.uid}/preview/{kind}" for kind in kinds}
+    of_pages = {"image": f"{pages}/image.png", "tags": f"{pages}/tags"}
+    own = {kind: f"/api/v1/files/{entry.uid}/{'preview/' if kind in OBJECTS else ''}{kind}" for kind in kinds}
+    return own | {kind: of_pages[kind] for kind in kinds if kind in of_pages}
 
 
 def report(found: Report) -> Shape:

@@ -14,10 +14,11 @@ from django.views.decorators.http import require_GET
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import Invalid, NotFound, Unavailable
-from sinfonietta.dicom import isolation, queries
+from sinfonietta.dicom import isolation, planning, queries
 from sinfonietta.dicom.models import DicomInstance, DicomSeries
 from sinfonietta.dicom.options import RenderOptions
 from sinfonietta.dicom.parse import MEDIA_TYPE
+from sinfonietta.dicom.peers.queries import usable as usable_peers
 from sinfonietta.dicom.tags import TagRow
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
@@ -197,6 +198,8 @@ def study(request: HttpRequest, study_uid: str) -> HttpResponse:
     ]
     context = {
         "study": found, "attributes": found.attributes, "series": series, "scope": scope,
+        "peers": usable_peers(actor=actor),
         "viewer_url": viewer_url(scope.uid if scope else None, study_uid),
+        "radiotherapy": planning.first_of(actor=actor, root=root, study=study_uid),
     }  # fmt: skip
     return render(request, "portal/study.html", context)

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("dicom", "0001_initial"),
+        ("dicom", "0003_peers"),
     ]
 
     operations = [
