@@ -1,7 +1,7 @@
 """Radiation dose reports: irradiation events and totals, each quantity in one unit.
 
 By concept codes rather than by template, since reports of one template differ as much as those of two (PS3.16 TID
-10001, 10011, 10021, 10040). A unit that is not known is never guessed: its value is given as it was said, and in no sum.
+10001, 10011, 10021, 10040). A unit that is not known is never guessed: its value is given as it was said, in no sum.
 """
 
 from __future__ import annotations
