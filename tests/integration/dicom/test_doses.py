@@ -70,6 +70,8 @@ def test_a_report_in_two_places_counts_once(alice: Actor, bob: Actor, study: Nod
     for actor in (alice, bob):
         assert sums(actor)["DLP"] == pytest.approx(DLP_MGYCM)
         assert queries.doses(actor=actor).reports == 1
+        assert [len(one.reports) for one in queries.doses(actor=actor).patients] == [1]
+        assert [len(reports) for reports in queries.doses(actor=actor).dated.values()] == [1]
 
 
 def test_an_event_in_two_reports_counts_once(alice: Actor, study: Node) -> None:
