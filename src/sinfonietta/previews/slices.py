@@ -15,6 +15,7 @@ from sinfonietta.blobs.models import Blob
 from sinfonietta.common.errors import Unavailable
 from sinfonietta.dicom import isolation
 from sinfonietta.dicom.functional import group
+from sinfonietta.dicom.kept import Kept
 from sinfonietta.dicom.keywords import Dataset, number, text, whole
 from sinfonietta.dicom.models import DicomHeader, DicomInstance
 from sinfonietta.dicom.packing import dataset_of
@@ -23,7 +24,7 @@ from sinfonietta.dicom.rt.geometry import Plane, Unplaced, plane_of
 from sinfonietta.dicom.suv import NoSuv, Suv, suv
 from sinfonietta.dicom.volume import Values
 
-KEPT, KEPT_BYTES = 20_000, 24 << 20
+KEPT = 20_000
 UNITS = {"BQML": "Bq/ml", "GML": "g/ml", "CNTS": "counts"}
 
 
@@ -47,8 +48,8 @@ class Slice:
         return "SUV" if isinstance(self.suv, Suv) else self.own_unit
 
 
+_values: Kept[Values] = Kept(24 << 20, lambda values: values.nbytes)
 _known: OrderedDict[int, list[Slice]] = OrderedDict()
-_values: OrderedDict[tuple[int, int], Values] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -100,11 +101,10 @@ def _slice(dataset: Dataset, version: int, frame: int, blob: Blob) -> Slice:
 
 def stored(one: Slice, path: Path | None = None) -> Values:
     """The values of a frame in its ``unit``. Raises IsolationError, Unavailable."""
-    key = (one.version, one.frame)
-    with _lock:
-        if key in _values:
-            _values.move_to_end(key)
-            return _values[key]
+    return _values.get((one.version, one.frame), lambda: _read(one, path))
+
+
+def _read(one: Slice, path: Path | None) -> Values:
     path = path or store.default().path(one.blob)
     if path is None:
         raise Unavailable("Pixels cannot be read from this store.")
@@ -114,9 +114,5 @@ def stored(one: Slice, path: Path | None = None) -> Values:
     kind = f"<{'i' if one.signed else 'u'}{frame.bits_allocated // 8}"
     pixels = np.frombuffer(frame.data, kind).reshape(frame.rows, frame.columns)
     factor = one.suv.factor if isinstance(one.suv, Suv) else 1.0
-    values: Values = (pixels * np.float32(one.slope * factor) + np.float32(one.intercept * factor)).astype(np.float32)
-    with _lock:
-        _values[key] = values
-        while sum(kept.nbytes for kept in _values.values()) > KEPT_BYTES:
-            _values.popitem(last=False)
-    return values
+    values: Values = pixels * np.float32(one.slope * factor) + np.float32(one.intercept * factor)
+    return values.astype(np.float32)
