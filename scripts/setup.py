@@ -220,8 +220,8 @@ SERVICES = (
     Service("nginx", "tests behind a proxy, and the download benchmark", ("nginx",)),
     Service("chromium", "browser tests", ("chromium", "chromium-browser", "google-chrome")),
     Service("dcmtk", "conformance tests with other people's DICOM tools", ("storescu",)),
-    Service("orthanc", "a PACS beside us: conformance and comparison", ("Orthanc",)),
-    Service("orthanc-dicomweb", "DICOMweb of that PACS", (), "usr/share/orthanc/plugins/libOrthancDicomWeb.so"),
+    Service("orthanc", "the peer of the DIMSE tests and of the benchmark", ("Orthanc",), "usr/sbin/Orthanc"),
+    Service("orthanc-dicomweb", "DICOMweb of that peer", (), "usr/share/orthanc/plugins/libOrthancDicomWeb.so"),
     Service("strace", "tests that watch what reaches the disk", ("strace",)),
     Service("fonts-dejavu-core", "letters in browser pictures", (), "usr/share/fonts/**/DejaVuSans.ttf"),
 )

@@ -7,7 +7,7 @@ several places, its instances are counted once per SOP Instance UID, and the fil
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -18,9 +18,10 @@ from django.db.models.functions import RowNumber
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
-from sinfonietta.common.errors import NotFound, Unavailable
+from sinfonietta.common.errors import Invalid, NotFound, Unavailable
 from sinfonietta.dicom import isolation, loading, matching, selection, tags
-from sinfonietta.dicom.models import DicomInstance, DicomSeries
+from sinfonietta.dicom.functional import of_frame
+from sinfonietta.dicom.models import DicomHeader, DicomInstance, DicomSeries
 from sinfonietta.dicom.options import presets
 from sinfonietta.dicom.packing import dataset_of, header_of
 from sinfonietta.dicom.parse import MEDIA_TYPE
@@ -30,6 +31,7 @@ from sinfonietta.library.models import Node, base36
 from sinfonietta.library.queries import version
 
 Row = TypeVar("Row")
+PIECE = 50
 MOST_TEXT_BYTES = 4 << 20
 """A dataset whose JSON is longer is not made an object of in this process: it would take fifty times as much memory."""
 IN_ORDER = "ORDER BY s.study_uid, s.series_number, s.series_uid, s.id"
@@ -151,7 +153,7 @@ def studies(
         "ORDER BY s.study_date DESC, s.study_uid DESC LIMIT %s OFFSET %s", (limit + 1, offset),
     )  # fmt: skip
     found = {uid: Study(uid) for uid, _ in page[:limit]}
-    for series in _merged(_of_studies(actor, root, list(found))):
+    for series in merged(_of_studies(actor, root, list(found))):
         found[series.study_uid].series.append(series)
     return Found([study for study in found.values() if study.series], len(page) > limit)
 
@@ -191,8 +193,8 @@ def series(
         wanted = pairs[offset : offset + limit + 1 - len(found)]
         offset = 0
         rows = _of_studies(actor, root, list({study: None for study, _ in wanted}))
-        merged = {(one.study_uid, one.series_uid): one for one in _merged(rows)}
-        found += [merged[pair] for pair in wanted if pair in merged]
+        by_pair = {(one.study_uid, one.series_uid): one for one in merged(rows)}
+        found += [by_pair[pair] for pair in wanted if pair in by_pair]
         if len(found) > limit:
             break
     return Found(found[:limit], len(found) > limit)
@@ -215,7 +217,7 @@ def _pairs(actor: Actor, root: Node | None, keys: Mapping[str, str]) -> Iterator
             last = studies[-1]
 
 
-def _merged(rows: Sequence[SeriesRow]) -> list[Series]:
+def merged(rows: Sequence[SeriesRow]) -> list[Series]:
     """One Series for the rows of each (study, series), by number; the numbers are of what the actor sees."""
     found: dict[tuple[str, str], Series] = {}
     several: dict[tuple[str, str], list[int]] = {}
@@ -292,7 +294,7 @@ def _studies_with_counts(actor: Actor, root: Node | None, keys: Mapping[str, str
     for pairs in _pairs(actor, root, keys):
         counts = dict.fromkeys((study for study, _ in pairs), 0)
         wanted = set(pairs)
-        for one in _merged(_of_studies(actor, root, list(counts))):
+        for one in merged(_of_studies(actor, root, list(counts))):
             if (one.study_uid, one.series_uid) in wanted:
                 counts[one.study_uid] += one.instances
         yield list(counts.items())
@@ -329,6 +331,32 @@ def instance(*, actor: Actor, root: Node | None = None, study: str, series: str,
     return found[0]
 
 
+@dataclass
+class Retrieval:
+    """What is to be sent of a study, a series, a patient: the versions, and which classes and syntaxes they have."""
+
+    actor: Actor
+    versions: list[int]
+    kinds: list[tuple[str, str]]
+
+    def rows(self) -> Iterator[DicomInstance]:
+        """The instances, with ``version.blob`` and ``series.container``; looked up piece by piece, with the rights of
+        that moment, so that a right which is withdrawn meanwhile ends it.
+        """
+        for at in range(0, len(self.versions), PIECE):
+            ids = self.versions[at : at + PIECE]
+            rows = DicomInstance.objects.filter(visible(self.actor, None, "series__"), version_id__in=ids)
+            found = rows.select_related("version__blob", "series__container").defer("json").in_bulk()
+            yield from (found[version] for version in ids if version in found)
+
+
+def retrieval(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> Retrieval:
+    """All instances that match, to be sent. Raises BadRequest for a key that cannot be matched."""
+    chosen = _chosen(actor, root, keys)
+    kinds = chosen.order_by().values_list("sop_class", "transfer_syntax").distinct()
+    return Retrieval(actor, list(chosen.values_list("version_id", flat=True)), list(kinds))
+
+
 def datasets(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> Iterator[DicomInstance]:
     """All instances of a study, a series, or one, each with ``header``, streamed."""
     rows = selection.select("i.version_id", selection.INSTANCES, _shown(actor, root, keys), selection.IN_ORDER)
@@ -341,6 +369,24 @@ def datasets(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str])
         yield from (found[version] for version in some if version in found)
 
 
+def classes(*, actor: Actor, root: Node | None = None, study: str) -> list[str]:
+    """The SOP classes of what the actor sees of a study."""
+    rows = DicomInstance.objects.filter(visible(actor, root, "series__"), study_uid=study, series__study_uid=study)
+    return sorted(set(rows.values_list("sop_class", flat=True).distinct()))
+
+
+def known_classes(*, actor: Actor, uids: Sequence[str]) -> dict[str, set[str]]:
+    """Of these SOP instances those that the actor sees, with their classes."""
+    found: dict[str, set[str]] = {}
+    for at in range(0, len(uids), CHUNK):
+        rows = DicomInstance.objects.filter(
+            visible(actor, None, "series__"), sop_uid__in=uids[at : at + CHUNK], series__isnull=False
+        )
+        for uid, sop_class in rows.values_list("sop_uid", "sop_class"):
+            found.setdefault(uid, set()).add(sop_class)
+    return found
+
+
 def containers(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[Node]:
     """Where a study or series lies, as far as the actor sees it. Raises NotFound when that is nowhere."""
     matches = selection.where(_condition(actor, root, keys))
@@ -350,19 +396,19 @@ def containers(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str
     return found
 
 
-def of_file(*, actor: Actor, uid: UUID) -> Described:
-    """What is known of a file's current version.
+def of_file(*, actor: Actor, uid: UUID, frame: int = 0) -> Described:
+    """What is known of a file's current version; of an enhanced object the tags of one frame (from 0).
 
     What the index leaves out (a dataset that breaks off, a DICOMDIR, what lacks a UID) is read again, and so are tags
-    that are too many for this process. Raises NotFound where the file is absent or no DICOM that can be read, Forbidden
-    for a quarantined one, Unavailable.
+    that are too many for this process, or in a header of the scanner's maker. Raises NotFound where the file is absent
+    or no DICOM that can be read, Forbidden for a quarantined one, Unavailable.
     """
     node = access.find(actor, uid)
     row = DicomInstance.objects.filter(node=node, version_id=node.current_id or 0).select_related("header").first()
     dataset = dataset_of(row.header.dataset, MOST_TEXT_BYTES) if row else None
-    if row is not None and dataset is not None:
+    if row is not None and dataset is not None and not tags.has_csa(dataset):
         header = replace(header_of(row.header.places), json=dataset)
-        return Described(row, row.frames, tags.rows(dataset), presets(header))
+        return Described(row, row.frames, tags.rows(of_frame(dataset, frame)), presets(header))
     current = version(actor=actor, uid=uid)
     path = store.default().path(current.blob) if current.media_type == MEDIA_TYPE else None
     try:
@@ -370,11 +416,37 @@ def of_file(*, actor: Actor, uid: UUID) -> Described:
         if path is None or found is None:
             raise NotFound("That is not a DICOM file that could be read.")
         frames = found.pixels.number_of_frames if found.pixels else 0
-        return Described(row, frames, *isolation.pool().tags(path))
+        return Described(row, frames, *isolation.pool().tags(path, frame))
     except isolation.Busy as error:
         raise Unavailable(str(error)) from error
     except isolation.IsolationError as error:
         raise NotFound(str(error)) from error
+
+
+def dataset(row: DicomInstance) -> dict[str, Any]:
+    """The DICOM JSON model of an instance that the caller has been given already. Raises Invalid for a huge one."""
+    found = dataset_of(DicomHeader.objects.values_list("dataset", flat=True).get(instance=row), MOST_TEXT_BYTES)
+    if found is None:
+        raise Invalid(f"The header of the object is larger than {MOST_TEXT_BYTES >> 20} MiB.")
+    return found
+
+
+def named(*, actor: Actor, uids: Collection[str], root: Node | None = None) -> dict[str, DicomInstance]:
+    """Of these SOP Instance UIDs those that the actor sees, with ``node`` and ``series``: the file filed last each."""
+    seen: dict[str, DicomInstance] = {}
+    wanted = sorted(set(uids))
+    for at in range(0, len(wanted), CHUNK):
+        rows = DicomInstance.objects.filter(
+            visible(actor, root, "series__"), sop_uid__in=wanted[at : at + CHUNK], series__isnull=False
+        )
+        for row in rows.select_related("node", "series").defer("json").order_by("version_id"):
+            seen[row.sop_uid] = row
+    return seen
+
+
+def placed(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[DicomInstance]:
+    """The instances of a series in the order of their numbers, each with ``node`` and ``series``, without its JSON."""
+    return list(_chosen(actor, root, keys).select_related("node", "series").defer("json"))
 
 
 def stack(*, actor: Actor, root: Node, keys: Mapping[str, str]) -> list[tuple[UUID, int]]:

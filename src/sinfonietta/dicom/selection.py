@@ -129,8 +129,8 @@ def where(asked: Q, alias: str = "s") -> Condition:
 
 def _leaf(model: type[DicomSeries | DicomInstance], alias: str, key: str, value: Any) -> tuple[str, Sequence[Any]]:
     name, _, how = key.partition("__")
-    if name == "pk" and how == "in" and not value:
-        return "1 = 0", ()  # an OR of nothing
+    if how == "in" and isinstance(value, list | tuple | set) and not value:
+        return "1 = 0", ()  # among nothing
     if hasattr(value, "resolve_expression"):  # a subquery: rare, and Django's to say
         sql, params = model._default_manager.filter(**{key: value}).values("pk").query.sql_with_params()
         return f"{alias}.{model._meta.pk.column} IN ({sql})", params

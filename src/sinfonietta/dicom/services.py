@@ -19,8 +19,9 @@ from sinfonietta.blobs import store
 from sinfonietta.common.errors import Forbidden, NotFound, OutOfStorage, PreconditionFailed, Problem, Unavailable
 from sinfonietta.dicom.attributes import text, value
 from sinfonietta.dicom.models import DicomInstance, DicomSeries
-from sinfonietta.dicom.parse import Header
+from sinfonietta.dicom.parse import Header, same_dataset
 from sinfonietta.dicom.queries import visible
+from sinfonietta.dicom.source import Broken
 from sinfonietta.ingest import hooks
 from sinfonietta.ingest.services import Item, put_many
 from sinfonietta.library import access
@@ -28,6 +29,11 @@ from sinfonietta.library.models import Level, Node
 
 BATCH_FILES, BATCH_BYTES = 20, 64 << 20
 NAME_LENGTH = 120
+LONGEST_META = 64 << 10
+COMPARED = (
+    "sop_uid", "transfer_syntax", "version__blob__sha256", "version__blob__size_bytes", "version__blob__key",
+    "version__blob__store",
+)  # fmt: skip
 
 # Failure reasons (DICOM PS3.4 B.2.3, PS3.18 10.5.3, Annex I)
 PROCESSING_FAILURE = 0x0110
@@ -51,6 +57,36 @@ class Stored:
     series_uid: str = ""
     reason: int = 0
     problem: str = ""
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """Staged bytes that have been looked at: their header, or in ``result`` why there is none."""
+
+    staged: str
+    sha256: str
+    size_bytes: int
+    verdict: hooks.Verdict | None = None
+    header: Header | None = None
+    result: Stored = Stored()
+
+
+def inspected(*, actor: Actor, staged: str, sha256: str, size_bytes: int) -> Arrived:
+    """Look at staged bytes, in the caller's thread and outside of any transaction. Raises Unavailable."""
+    path = store.default().staged_path(staged)
+    arrival = hooks.Arrival(path, "instance.dcm", size_bytes, sha256, "application/octet-stream", actor)
+    try:
+        verdict = hooks.inspect(arrival)
+    except Unavailable:
+        raise
+    except Problem as problem:
+        said = Stored(reason=PROCESSING_FAILURE, problem=str(problem))
+        return Arrived(staged, sha256, size_bytes, result=said)
+    header = verdict.facts.get("dicom")
+    if not isinstance(header, Header):
+        said = Stored(reason=CANNOT_UNDERSTAND, problem=verdict.problem or "The part is not a DICOM file.")
+        return Arrived(staged, sha256, size_bytes, result=said)
+    return Arrived(staged, sha256, size_bytes, verdict, header)
 
 
 class Filing:
@@ -79,19 +115,13 @@ class Filing:
 
     def add(self, staged: str, sha256: str, size_bytes: int) -> None:
         """Inspect staged bytes and file them, now or with those that come next. Raises Unavailable."""
-        path = store.default().staged_path(staged)
-        arrival = hooks.Arrival(path, "instance.dcm", size_bytes, sha256, "application/octet-stream", self.actor)
-        try:
-            verdict = hooks.inspect(arrival)
-        except Unavailable:
-            raise
-        except Problem as problem:
-            self.results.append(Stored(reason=PROCESSING_FAILURE, problem=str(problem)))
-            return
-        header = verdict.facts.get("dicom")
-        if not isinstance(header, Header):
-            said = verdict.problem or "The part is not a DICOM file."
-            self.results.append(Stored(reason=CANNOT_UNDERSTAND, problem=said))
+        self.take(inspected(actor=self.actor, staged=staged, sha256=sha256, size_bytes=size_bytes))
+
+    def take(self, arrived: Arrived) -> None:
+        """File what has been looked at, now or with what comes next."""
+        header = arrived.header
+        if header is None:
+            self.results.append(arrived.result)
             return
         result = self._judged(header)
         self.results.append(result)
@@ -99,8 +129,8 @@ class Filing:
             parent, folders = self._place(header)
             name = f"{header.sop_instance_uid}.dcm"
             item = Item(
-                staged, sha256, size_bytes, parent, name, folders,
-                fileset=bool(folders), if_none_match=True, verdict=verdict, durable=False,
+                arrived.staged, arrived.sha256, arrived.size_bytes, parent, name, folders,
+                fileset=bool(folders), if_none_match=True, verdict=arrived.verdict, durable=False,
             )  # fmt: skip
             self._waiting.append((len(self.results) - 1, item, header))
         if len(self._waiting) >= BATCH_FILES or sum(item.size_bytes for _, item, _ in self._waiting) >= BATCH_BYTES:
@@ -146,14 +176,17 @@ class Filing:
             self.results[at] = replace(self.results[at], reason=reason_of(outcome), problem=str(outcome))
 
     def _missing(self, entries: list[Waiting]) -> list[Waiting]:
-        """Those whose very bytes are not filed below the target yet, as this instance."""
+        """Those that are not filed below the target yet, as this instance."""
         seen = DicomInstance.objects.filter(
             visible(self.actor, self.target, "series__"),
             sop_uid__in={header.sop_instance_uid for _, _, header in entries},
-            version__blob__sha256__in={item.sha256 for _, item, _ in entries},
         )
-        there = set(seen.values_list("version__blob__sha256", flat=True)) if entries else set()
-        return [entry for entry in entries if entry[1].sha256 not in there]
+        there: dict[str, list[DicomInstance]] = {}
+        for row in seen.select_related("version__blob").only(*COMPARED) if entries else ():
+            there.setdefault(row.sop_uid, []).append(row)
+        return [
+            entry for entry in entries if not any(_same(entry, row) for row in there.get(entry[2].sop_instance_uid, ()))
+        ]
 
     def _place(self, header: Header) -> tuple[UUID, tuple[str, ...]]:
         pair = (header.study_uid, header.series_uid)
@@ -203,6 +236,21 @@ class Filing:
         if key not in self._taken:
             self._taken[key] = Node.objects.filter(parent=parent, name=name, trash=None).exists()
         return self._taken[key]
+
+
+def _same(entry: Waiting, row: DicomInstance) -> bool:
+    """Whether a file that is here has the same dataset: each sender writes file meta information of its own."""
+    _, item, header = entry
+    blob = row.version.blob
+    if blob.sha256 == item.sha256:
+        return True
+    if row.transfer_syntax != header.transfer_syntax or abs(blob.size_bytes - item.size_bytes) > LONGEST_META:
+        return False
+    try:
+        here = store.default().path(blob)
+        return here is not None and same_dataset(here, store.default().staged_path(item.staged))
+    except (Problem, Broken, OSError):
+        return False
 
 
 def reason_of(problem: Problem) -> int:
