@@ -145,7 +145,7 @@ def operations(folder: Path, samples: list[Sample]) -> list[Operation]:
         Operation("QIDO studies by PatientID", "requests/s", 20, queries(by_patient)),
         Operation("QIDO studies by date range and name prefix", "requests/s", 12, queries([(m, None) for m in months])),
         Operation("QIDO a page of studies", "requests/s", 40, queries([("/studies?limit=50", None)])),
-        Operation("QIDO instances of a series", "requests/s", 30, 
+        Operation("QIDO instances of a series", "requests/s", 30,
                   queries([(f"{one}/instances", slices) for one in series])),
         Operation("WADO metadata of a series", "requests/s", 12,
                   retrievals([f"{one}/metadata" for one in series], JSON, _listed(slices))),

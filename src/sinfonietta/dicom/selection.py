@@ -97,7 +97,8 @@ def select(columns: str, tables: str, where: Condition, rest: str = "", more: Se
     with connection.cursor() as cursor:
         sql = f"SELECT {columns} FROM {tables} WHERE {where.sql} {rest}"  # noqa: S608 - values are parameters
         cursor.execute(sql, (*where.params, *more))
-        return cursor.fetchall()
+        found: list[Any] = cursor.fetchall()
+    return found
 
 
 def visible(actor: Actor, root: Node | None, container: str = "n") -> Condition:
@@ -120,25 +121,26 @@ def where(asked: Q, alias: str = "s") -> Condition:
         if isinstance(child, Q):
             sql, more = where(child, alias)
         else:
-            sql, more = _leaf(model, alias, *child)
+            key, value = child  # type: ignore[misc]
+            sql, more = _leaf(model, alias, key, value)
         parts.append(sql)
         params += more
     joined = f" {asked.connector} ".join(parts) or "1 = 1"
     return Condition(f"NOT ({joined})" if asked.negated else f"({joined})", tuple(params))
 
 
-def _leaf(model: type[DicomSeries | DicomInstance], alias: str, key: str, value: Any) -> tuple[str, Sequence[Any]]:
+def _leaf(model: type[DicomSeries | DicomInstance], alias: str, key: str, value: Any) -> Condition:
     name, _, how = key.partition("__")
     if how == "in" and isinstance(value, list | tuple | set) and not value:
-        return "1 = 0", ()  # among nothing
+        return Condition("1 = 0")  # among nothing
     if hasattr(value, "resolve_expression"):  # a subquery: rare, and Django's to say
         sql, params = model._default_manager.filter(**{key: value}).values("pk").query.sql_with_params()
-        return f"{alias}.{model._meta.pk.column} IN ({sql})", params
+        return Condition(f"{alias}.{model._meta.pk.column} IN ({sql})", tuple(params))
     field = model._meta.get_field(name)
     lookup = field.get_lookup(how or "exact")
-    made = lookup(Col(alias, field), value)  # type: ignore[union-attr, misc, arg-type]
+    made = lookup(Col(alias, field), value)  # type: ignore[misc, arg-type]
     sql, params = made.as_sql(_compiler(model, connection.vendor), connection)
-    return sql, params
+    return Condition(sql, tuple(params))
 
 
 @cache
@@ -172,7 +174,7 @@ def instance_rows(where: Condition, rest: str = "", more: Sequence[Any] = ()) ->
     rows = series_rows(Condition(f"s.id IN ({marks(ids)})", ids)) if ids else []
     series = {row.id: row for row in rows}
     # One that was filed anew between the two statements is in no series any more.
-    return [InstanceRow(*row[:-1], series[row[-1]]) for row in found if row[-1] in series]
+    return [InstanceRow._make((*row[:-1], series[row[-1]])) for row in found if row[-1] in series]
 
 
 def marks(values: Sequence[Any]) -> str:

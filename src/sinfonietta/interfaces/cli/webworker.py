@@ -41,6 +41,8 @@ def _is_readable(connection: Any) -> bool:
 class Response(wsgi.Response):  # type: ignore[misc]
     """Head and small body leave in one packet: each call of the system gives the interpreter to another thread."""
 
+    headers_sent: bool
+
     def write(self, arg: bytes) -> None:
         """As gunicorn."""
         together = not (self.headers_sent or self.chunked or self._omits_body) and self.response_length is not None
@@ -48,7 +50,8 @@ class Response(wsgi.Response):  # type: ignore[misc]
             super().write(arg)
             return
         lines = [*self.default_headers(), *(f"{name}: {value}\r\n" for name, value in self.headers), "\r\n"]
-        self.headers_sent, self.sent = True, len(arg)
+        self.headers_sent = True
+        self.sent = len(arg)
         util.write(self.sock, "".join(lines).encode("latin-1") + arg)
 
 

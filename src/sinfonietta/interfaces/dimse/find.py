@@ -178,7 +178,7 @@ def _instances(
     answers = []
     for row in page.rows:
         series = row.series
-        answer = _object(series.study_json, series.series_json, row.json) if series else _object(row.json)
+        answer = _object(series.study_json, series.series_json, row.json)
         answer |= more.get(row.version_id, {})
         answer["00083002"] = {"vr": "UI", "Value": [row.transfer_syntax]}
         answers.append(answer)

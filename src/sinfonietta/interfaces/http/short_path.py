@@ -23,13 +23,18 @@ from sinfonietta.interfaces.http.middleware import Doorkeeper, Next, RequestLog
 DOOR = "/dicomweb/"
 
 
+def _guarded(serve: Next) -> Next:
+    """Exceptions become answers, as Django makes them."""
+    return convert_exception_to_response(serve)  # type: ignore[return-value]
+
+
 class ShortPath:
     """Serves DICOMweb itself and lets everything else pass."""
 
     def __init__(self, get_response: Next) -> None:
         self.long_way = get_response
-        self.doorkeeper = Doorkeeper(convert_exception_to_response(self._serve))
-        self.hall = RequestLog(convert_exception_to_response(Cors(self.doorkeeper)))
+        self.doorkeeper = Doorkeeper(_guarded(self._serve))
+        self.hall = RequestLog(_guarded(Cors(self.doorkeeper)))
         self.session = SessionMiddleware(get_response)
         self.user = AuthenticationMiddleware(get_response)
         self.headers = {

@@ -121,7 +121,9 @@ def file_new(*, actor: Actor, parent: Node, files: Sequence[NewFile]) -> list[Fi
     filed = [(n, v, new.facts) for n, v, new in zip(nodes, versions, files, strict=True)]
     filed_new(filed)
     record(Change.What.ADDED, *nodes)
-    said = [(node, {"version": 1, "size_bytes": node.size_bytes}) for node in nodes]
+    said: list[tuple[Node, dict[str, object]]] = [
+        (node, {"version": 1, "size_bytes": node.size_bytes}) for node in nodes
+    ]
     events.record_all(actor, "file.added", parent, said)
     return [Filed(node, version, created=True) for node, version in zip(nodes, versions, strict=True)]
 
