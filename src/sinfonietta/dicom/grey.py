@@ -35,7 +35,7 @@ class Grey:
 
     def with_window(self, window: tuple[float, float] | None, function: str) -> Grey:
         """The same, as a person wants it."""
-        changed = self if window is None else replace(self, window=window, voi_lut=None)
+        changed = self if window is None else replace(self, window=(window[0], window[1]), voi_lut=None)
         return replace(changed, function=function) if function else changed
 
     def apply(self, stored: Numbers, frame: Numbers) -> NDArray[np.uint8]:
