@@ -73,6 +73,8 @@ def questions() -> dict[str, str]:
         "a page of 50 studies far behind": f"/studies?limit=50&offset={STUDIES // 4}",
         "series of a study": f"/studies/{study}/series",
         "instances of a series": f"/studies/{study}/series/{study}.1/instances",
+        "a page of 100 instances of all": "/instances?limit=100",
+        "a page of 100 series of all": "/series?limit=100",
         "studies of a stranger's PatientID": "/studies?PatientID=P1",
     }
 

@@ -276,6 +276,8 @@ def instances(
         if not of_instances and there <= offset:
             offset -= there
             continue
+        if not of_instances:
+            studies = _needed(studies, offset + limit + 1 - len(found))
         wanted = dict(keys) | {"0020000D": "\\".join(uid for uid, _ in studies)}
         if of_instances:
             more = _instances(actor, root, wanted, 0, offset + limit + 1 - len(found))
@@ -287,6 +289,17 @@ def instances(
         if len(found) > limit:
             break
     return Found(found[:limit], len(found) > limit)
+
+
+def _needed(studies: Sequence[tuple[str, int]], instances: int) -> list[tuple[str, int]]:
+    """The first of the studies, that hold so many instances together."""
+    found: list[tuple[str, int]] = []
+    for study in studies:
+        found.append(study)
+        instances -= study[1]
+        if instances <= 0:
+            break
+    return found
 
 
 def _studies_with_counts(actor: Actor, root: Node | None, keys: Mapping[str, str]) -> Iterator[list[tuple[str, int]]]:
