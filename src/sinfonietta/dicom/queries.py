@@ -276,9 +276,8 @@ def instances(
         if not of_instances and there <= offset:
             offset -= there
             continue
-        if not of_instances:
-            studies = _needed(studies, offset + limit + 1 - len(found))
-        wanted = dict(keys) | {"0020000D": "\\".join(uid for uid, _ in studies)}
+        chosen = studies if of_instances else _needed(studies, offset + limit + 1 - len(found))
+        wanted = dict(keys) | {"0020000D": "\\".join(uid for uid, _ in chosen)}
         if of_instances:
             more = _instances(actor, root, wanted, 0, offset + limit + 1 - len(found))
             found += more[offset:]
