@@ -107,11 +107,11 @@ def _dicom_door() -> str:
 
     options = settings.OPTIONS
     secured = "with TLS" if tls.for_callers() else "without TLS"
+    if not options.dimse_port:
+        return f"off under `serve` (the setting dimse_port), {secured}"
     unknown = [peer.ae_title for peer in queries.peers(actor=SYSTEM) if not queries.addresses(peer.host)]
     if unknown:
         raise RuntimeError(f"the hosts of these nodes have no address: {', '.join(unknown)}")
-    if not options.dimse_port:
-        return f"off under `serve` (the setting dimse_port), {secured}"
     with socket.socket() as probe:
         open_ = probe.connect_ex(("127.0.0.1", options.dimse_port)) == 0
     return f"AE title {options.ae_title}, port {options.dimse_port} ({'open' if open_ else 'not open now'}), {secured}"
