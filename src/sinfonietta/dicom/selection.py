@@ -35,6 +35,9 @@ INSTANCE_COLUMNS = """i.version_id, i.study_uid, i.series_uid, i.sop_uid, i.sop_
     i.transfer_syntax, i.frames, i.json, i.series_id"""
 IN_ORDER = "ORDER BY i.study_uid, s.series_number, i.series_uid, i.instance_number, i.sop_uid"
 
+NOTHING = "1 = 0"
+"""The condition that nothing fulfils."""
+
 
 class SeriesRow(NamedTuple):
     """A ``DicomSeries`` as a search finds it; ``place`` is the uid of its container."""
@@ -123,16 +126,18 @@ def where(asked: Q, alias: str = "s") -> Condition:
         else:
             key, value = child  # type: ignore[misc]
             sql, more = _leaf(model, alias, key, value)
+        if sql == NOTHING and asked.connector == Q.OR and len(asked.children) > 1:
+            continue  # adds nothing, and would keep the database from using an index
         parts.append(sql)
         params += more
-    joined = f" {asked.connector} ".join(parts) or "1 = 1"
+    joined = f" {asked.connector} ".join(parts) or (NOTHING if asked.children else "1 = 1")
     return Condition(f"NOT ({joined})" if asked.negated else f"({joined})", tuple(params))
 
 
 def _leaf(model: type[DicomSeries | DicomInstance], alias: str, key: str, value: Any) -> Condition:
     name, _, how = key.partition("__")
     if how == "in" and isinstance(value, list | tuple | set) and not value:
-        return Condition("1 = 0")  # among nothing
+        return Condition(NOTHING)
     if hasattr(value, "resolve_expression"):  # a subquery: rare, and Django's to say
         sql, params = model._default_manager.filter(**{key: value}).values("pk").query.sql_with_params()
         return Condition(f"{alias}.{model._meta.pk.column} IN ({sql})", tuple(params))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
+from django.db.models import Q
 from tests.support.studies import instance, put, put_series
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.common.errors import NotFound
-from sinfonietta.dicom import queries
+from sinfonietta.dicom import queries, selection
 from sinfonietta.dicom.models import DicomInstance, DicomSeries
 from sinfonietta.library import services
 from sinfonietta.library.models import Level, Node, Version
@@ -248,3 +249,20 @@ def test_a_root_that_is_not_there(alice: Actor, box: Node) -> None:
 
 def share(owner: Actor, node: Node, reader: Actor) -> None:
     services.set_grants(actor=owner, uid=node.uid, inherit=False, grants=[("user", reader.name, Level.READ)])
+
+
+def test_among_nothing_is_nothing() -> None:
+    nothing = Q(pk__in=[]) | Q(patient_id__in=[])
+    assert selection.where(nothing).sql == "(1 = 0)"
+    assert selection.where(~nothing).sql == "NOT (1 = 0)"
+    assert selection.where(Q(pk__in=[]) | Q(patient_id="P1")).params == ("P1",)
+    assert selection.where(Q()).sql == "(1 = 1)"
+
+
+def test_what_is_written_in_sql_says_who_may_read_as_everywhere(alice: Actor, bob: Actor, box: Node) -> None:
+    put_series(alice, services.create_fileset(actor=alice, parent=box.uid, name="1"), 2)
+    for actor in (alice, bob):
+        rows = selection.select("s.id", selection.SERIES, selection.visible(actor, None))
+        assert {row for (row,) in rows} == set(
+            DicomSeries.objects.filter(queries.visible(actor, None)).values_list("id", flat=True)
+        )
