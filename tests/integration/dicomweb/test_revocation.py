@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,13 +18,17 @@ CONNECTIONS = 24
 """So many at one time that each of the server's two processes has some."""
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A running server, on the kind of database that this run of the tests is about."""
     from tests.support.postgresql import Cluster
 
     with ExitStack() as stack:
         data = tmp_path / "data"
-        if request.param == "postgresql":
+        if os.environ.get("SINFONIETTA_TEST_DATABASE") == "postgresql":
             cluster = Cluster()
             stack.callback(cluster.stop)
             data.mkdir()
