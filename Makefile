@@ -21,9 +21,9 @@ test: ## Set up what tests need (Debian packages too), run all of them, on SQLit
 	$(BIN)/pytest -n 2
 	SINFONIETTA_TEST_DATABASE=postgresql $(BIN)/pytest tests/integration tests/access -n 2
 
-test-fast: ## The tests that need no program from outside Python
+test-fast: ## The tests of one thing at a time, in under a minute; they need no program from outside Python
 	$(PYTHON) scripts/setup.py tests --without-services
-	$(BIN)/pytest -n 2 -m "not service and not browser"
+	$(BIN)/pytest -n 2 tests/unit -m "not service and not slow"
 
 check: export SINFONIETTA_DATA := var/check
 check: ## Lint, types, import contracts, migrations, docs
