@@ -73,6 +73,23 @@ def _decode(path: str, limits: dict[str, int], frame: int) -> Answer:
     return described, array.astype(array.dtype.newbyteorder("<")).tobytes()
 
 
+def _transcode(path: str, limits: dict[str, int], target: str) -> Answer:
+    from sinfonietta.dicom.transcode import plan  # noqa: PLC0415
+
+    header = _image(path, limits)
+    with open_dataset(Path(path), header, Limits(**limits)) as source:
+        made = plan(Path(path), source, header, target)
+    return {"pieces": made.pieces}, made.body
+
+
+def _transcoded_frame(path: str, limits: dict[str, int], target: str, frame: int) -> Answer:
+    from sinfonietta.dicom.transcode import frame_of  # noqa: PLC0415
+
+    header = _image(path, limits)
+    with open_dataset(Path(path), header, Limits(**limits)) as source:
+        return {}, frame_of(source, header, target, frame)
+
+
 def _bulk(path: str, limits: dict[str, int], uri: str) -> Answer:
     header = _image(path, limits)
     place = header.bulk.get(uri)
@@ -108,6 +125,8 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
     "tags": _tags,
     "render": _render,
     "decode": _decode,
+    "transcode": _transcode,
+    "transcoded frame": _transcoded_frame,
     "bulk": _bulk,
 }
 

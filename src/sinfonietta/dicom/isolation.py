@@ -27,7 +27,7 @@ from sinfonietta.dicom.packing import from_described
 from sinfonietta.dicom.parse import Header
 from sinfonietta.dicom.tags import TagRow
 
-DRAWING = frozenset({"render", "decode"})
+DRAWING = frozenset({"render", "decode", "transcode", "transcoded frame"})
 # A child that has been idle for nearly as long as it may be could end just when it is asked.
 IDLE_MARGIN_S = 2.0
 
@@ -190,6 +190,15 @@ class Sandbox:
         """A frame as native pixels, for explicit VR little endian. Raises as ``render``."""
         head, body = self._call("decode", path, frame=frame)
         return DecodedFrame(body, **head)
+
+    def transcode(self, path: Path, target: str) -> tuple[list[list[Any]], bytes]:
+        """``transcode.plan``: its pieces and its body. Raises as ``render``."""
+        head, body = self._call("transcode", path, target=target)
+        return head["pieces"], body
+
+    def transcoded_frame(self, path: Path, target: str, frame: int) -> bytes:
+        """``transcode.frame_of``. Raises as ``render``."""
+        return self._call("transcoded frame", path, target=target, frame=frame)[1]
 
     def bulk(self, path: Path, uri: str) -> bytes:
         """The bytes of a bulk value by its URI in the header's JSON. Raises NoSuchValue, and as ``parse``."""

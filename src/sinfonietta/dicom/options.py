@@ -5,14 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sinfonietta.dicom.parse import Header
+from sinfonietta.dicom.parse import EXPLICIT, Header
 
 PRESETS: dict[str, dict[str, tuple[float, float]]] = {
     "CT": {"soft tissue": (40, 400), "lung": (-600, 1500), "bone": (400, 1800), "brain": (40, 80)},
 }
 """Window presets by modality: name -> (center, width), in the image's units (for CT: Hounsfield)."""
 
-Format = Literal["png", "jpeg"]
+Format = Literal["png", "jpeg", "gif"]
+
+COMPRESSED = ("4.57", "4.70", "4.80", "4.90", "4.91", "4.201", "4.203", "5")
+DEFLATED_TARGET = "1.2.840.10008.1.2.1.99"
+NATIVE_TARGETS = frozenset({EXPLICIT, DEFLATED_TARGET})
+COMPRESSED_TARGETS = frozenset(f"1.2.840.10008.1.2.{end}" for end in COMPRESSED)
+TARGETS = NATIVE_TARGETS | COMPRESSED_TARGETS
+"""Transfer syntaxes that files are converted to, all of them without loss (``transcode``)."""
 
 
 @dataclass(frozen=True, slots=True)
