@@ -90,6 +90,25 @@ def _transcoded_frame(path: str, limits: dict[str, int], target: str, frame: int
         return {}, frame_of(source, header, target, frame)
 
 
+def _compose(path: str, limits: dict[str, int], kind: str, bulk: dict[str, Any]) -> Answer:
+    from sinfonietta.dicom.compose import Bulk, compose, datasets  # noqa: PLC0415
+    from sinfonietta.dicom.native import Malformed  # noqa: PLC0415
+
+    try:
+        found = datasets(Path(path).read_bytes(), kind)
+    except Malformed as malformed:
+        raise Refused("Malformed", str(malformed)) from malformed
+    given = {location: Bulk(tuple(sizes), syntax) for location, (sizes, syntax) in bulk.items()}
+    made, body = compose(found, given)
+    return {"files": [asdict(one) for one in made]}, body
+
+
+def _xml(path: str, limits: dict[str, int]) -> Answer:
+    from sinfonietta.dicom.native import to_xml  # noqa: PLC0415
+
+    return {}, to_xml(_image(path, limits).json)
+
+
 def _bulk(path: str, limits: dict[str, int], uri: str) -> Answer:
     header = _image(path, limits)
     place = header.bulk.get(uri)
@@ -128,6 +147,8 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
     "transcode": _transcode,
     "transcoded frame": _transcoded_frame,
     "bulk": _bulk,
+    "xml": _xml,
+    "compose": _compose,
 }
 
 

@@ -64,7 +64,11 @@ class NoSuchValue(IsolationError):
     """The file has no bulk data under this name."""
 
 
-_ERRORS = {kind.__name__: kind for kind in (Crashed, TimedOut, TooBig, Undrawable, Unreadable, NoSuchValue)}
+class Malformed(IsolationError):
+    """The text is no metadata of DICOM."""
+
+
+_ERRORS = {kind.__name__: kind for kind in (Crashed, TimedOut, TooBig, Undrawable, Unreadable, NoSuchValue, Malformed)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +203,17 @@ class Sandbox:
     def transcoded_frame(self, path: Path, target: str, frame: int) -> bytes:
         """``transcode.frame_of``. Raises as ``render``."""
         return self._call("transcoded frame", path, target=target, frame=frame)[1]
+
+    def xml(self, path: Path) -> bytes:
+        """The dataset as the Native DICOM Model, bulk data by relative URIs. Raises as ``parse``."""
+        return self._call("xml", path)[1]
+
+    def compose(
+        self, path: Path, kind: str, bulk: dict[str, tuple[list[int], str]]
+    ) -> tuple[list[dict[str, Any]], bytes]:
+        """``compose.compose`` of the metadata (``kind``: json or xml) in a file. Raises Malformed, and as ``parse``."""
+        head, body = self._call("compose", path, kind=kind, bulk=bulk)
+        return head["files"], body
 
     def bulk(self, path: Path, uri: str) -> bytes:
         """The bytes of a bulk value by its URI in the header's JSON. Raises NoSuchValue, and as ``parse``."""

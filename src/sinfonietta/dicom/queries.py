@@ -20,10 +20,10 @@ from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import NotFound, Unavailable
 from sinfonietta.dicom import isolation, matching, tags
-from sinfonietta.dicom.models import DicomInstance, DicomSeries
+from sinfonietta.dicom.models import DicomHeader, DicomInstance, DicomSeries
 from sinfonietta.dicom.options import presets
 from sinfonietta.dicom.packing import dataset_of, header_of
-from sinfonietta.dicom.parse import MEDIA_TYPE
+from sinfonietta.dicom.parse import MEDIA_TYPE, Header
 from sinfonietta.library import access
 from sinfonietta.library.models import Node, base36
 from sinfonietta.library.queries import version
@@ -250,6 +250,11 @@ def instance(*, actor: Actor, root: Node | None = None, study: str, series: str,
     if found is None:
         raise NotFound("There is no such instance, or it is not yours to see.")
     return found
+
+
+def header(row: DicomInstance) -> Header:
+    """The header of an instance that the caller has been shown."""
+    return header_of(DicomHeader.objects.values_list("places", flat=True).get(instance_id=row.version_id))
 
 
 def datasets(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> Iterator[DicomInstance]:

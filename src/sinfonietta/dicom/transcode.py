@@ -80,7 +80,7 @@ def frame_of(source: Source, header: Header, target: str, frame: int) -> bytes:
 
 def _width(pixels: Pixels) -> int:
     """Bytes of a word that a big endian file has the other way round (DICOM PS3.5 7.3, 8.1.1)."""
-    if pixels.bits_allocated == 8 or pixels.bits_allocated == 1:
+    if pixels.bits_allocated in {1, 8}:
         return 2 if pixels.vr == "OW" else 1
     return WORDS.get(pixels.bits_allocated, 1)
 
