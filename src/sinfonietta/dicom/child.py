@@ -57,6 +57,14 @@ def _render(path: str, limits: dict[str, int], frame: int, options: dict[str, An
         return {}, render(source, header, frame, RenderOptions(**options))
 
 
+def _animate(path: str, limits: dict[str, int], options: dict[str, Any]) -> Answer:
+    from sinfonietta.dicom.render import animate  # noqa: PLC0415
+
+    header = _image(path, limits)
+    with open_dataset(Path(path), header, Limits(**limits)) as source:
+        return {}, animate(source, header, RenderOptions(**options))
+
+
 def _decode(path: str, limits: dict[str, int], frame: int) -> Answer:
     from sinfonietta.dicom.decode import decode  # noqa: PLC0415
 
@@ -143,6 +151,7 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
     "parse": _parse,
     "tags": _tags,
     "render": _render,
+    "animate": _animate,
     "decode": _decode,
     "transcode": _transcode,
     "transcoded frame": _transcoded_frame,

@@ -27,7 +27,7 @@ from sinfonietta.dicom.packing import from_described
 from sinfonietta.dicom.parse import Header
 from sinfonietta.dicom.tags import TagRow
 
-DRAWING = frozenset({"render", "decode", "transcode", "transcoded frame"})
+DRAWING = frozenset({"render", "animate", "decode", "transcode", "transcoded frame"})
 # A child that has been idle for nearly as long as it may be could end just when it is asked.
 IDLE_MARGIN_S = 2.0
 
@@ -189,6 +189,10 @@ class Sandbox:
     def render(self, path: Path, frame: int = 0, options: RenderOptions | None = None) -> bytes:
         """As ``render.render``: a PNG or JPEG. Raises Undrawable, Crashed, TimedOut, TooBig, Unreadable."""
         return self._call("render", path, frame=frame, options=asdict(options) if options else {})[1]
+
+    def animate(self, path: Path, options: RenderOptions) -> bytes:
+        """As ``render.animate``: a GIF. Raises as ``render``."""
+        return self._call("animate", path, options=asdict(options))[1]
 
     def decode_frame(self, path: Path, frame: int = 0) -> DecodedFrame:
         """A frame as native pixels, for explicit VR little endian. Raises as ``render``."""

@@ -28,14 +28,20 @@ class RenderOptions:
 
     ``window``: (center, width) in output units of the modality LUT, before ``preset`` (a name of ``presets``), before
     the file's own window, before one from the frame's values. ``function``: VOI LUT function (DICOM PS3.3 C.11.2.1.3);
-    empty: the file's. ``max_size``: (width, height) in pixels into which the picture is scaled down, keeping its
-    proportions. ``quality``: of JPEG, 1 to 100.
+    empty: the file's. ``region``: (x, y, width, height) in pixels of the image, turned over where width or height is
+    negative; ``share``: the same as (left, top, right, bottom), each a share of the whole. ``max_size``: (width,
+    height) in pixels into which the picture is scaled, keeping its proportions; down, or up as well where ``enlarge``.
+    ``annotations``: what is written into the picture, "patient" and "technique". ``quality``: of JPEG, 1 to 100.
     """
 
     window: tuple[float, float] | None = None
     preset: str = ""
     function: Literal["", "LINEAR", "LINEAR_EXACT", "SIGMOID"] = ""
+    region: tuple[float, float, float, float] | None = None
+    share: tuple[float, float, float, float] | None = None
     max_size: tuple[int, int] | None = None
+    enlarge: bool = False
+    annotations: tuple[str, ...] = ()
     format: Format = "png"
     quality: int = 90
 

@@ -241,6 +241,20 @@ def files(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) ->
     return rows
 
 
+def all_files(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[Node]:
+    """Every file of a study, a series or an instance, those too that another one with the same UID stands before.
+
+    Raises NotFound when there are none.
+    """
+    seen = visible(actor, root, "series__")
+    uids = {"study_uid": keys.get("0020000D"), "series_uid": keys.get("0020000E"), "sop_uid": keys.get("00080018")}
+    wanted = {column: uid for column, uid in uids.items() if uid}
+    rows = DicomInstance.objects.filter(seen, series__isnull=False, **wanted).select_related("node").order_by("node_id")
+    if not rows:
+        raise NotFound("There is no such study, series or instance, or it is not yours to see.")
+    return [row.node for row in rows]
+
+
 def instance(*, actor: Actor, root: Node | None = None, study: str, series: str, uid: str) -> DicomInstance:
     """One instance with ``header``, ``version.blob``, ``node`` and ``series.container``. Raises NotFound."""
     rows = DicomInstance.objects.filter(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from uuid import UUID
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import Forbidden, NotFound, OutOfStorage, PreconditionFailed, Problem, Unavailable
+from sinfonietta.dicom import queries
 from sinfonietta.dicom.attributes import text, value
 from sinfonietta.dicom.models import DicomInstance, DicomSeries
 from sinfonietta.dicom.parse import Header
@@ -24,6 +25,8 @@ from sinfonietta.dicom.queries import visible
 from sinfonietta.ingest import hooks
 from sinfonietta.ingest.services import Item, put_many
 from sinfonietta.library import access
+from sinfonietta.library import services as library
+from sinfonietta.library.changes import writing
 from sinfonietta.library.models import Level, Node, Version
 from sinfonietta.library.services import Filed
 
@@ -208,6 +211,27 @@ class Filing:
         if key not in self._taken:
             self._taken[key] = Node.objects.filter(parent=parent, name=name, trash=None).exists()
         return self._taken[key]
+
+
+def trash(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> None:
+    """A study, a series or an instance to the trash, as far as the actor sees it below the root: all of it, or nothing.
+
+    A fileset that holds nothing else goes as a whole, so that it comes back as one. Raises NotFound, Forbidden where
+    some of it is not theirs to write.
+    """
+    with writing():
+        found = queries.all_files(actor=actor, root=root, keys=keys)
+        by_container: dict[int, list[Node]] = {}
+        for node in found:
+            by_container.setdefault(node.parent_id or 0, []).append(node)
+        for container_id, nodes in by_container.items():
+            container = Node.objects.get(id=container_id)
+            is_whole = container.kind == Node.Kind.FILESET and (root is None or container.id != root.id)
+            if is_whole and container.children.filter(trash=None).count() == len(nodes):
+                library.trash(actor=actor, uid=container.uid)
+            else:
+                for node in nodes:
+                    library.trash(actor=actor, uid=node.uid)
 
 
 def reason_of(problem: Problem) -> int:

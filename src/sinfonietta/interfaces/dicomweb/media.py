@@ -31,6 +31,7 @@ FRAME_TYPES = {
     _SYNTAX + "5": "image/dicom-rle",
 }
 """Media type of compressed frames by transfer syntax; others are octet streams."""
+VIDEO_SYNTAXES = frozenset(syntax for syntax, kind in FRAME_TYPES.items() if kind.startswith("video/"))
 DEFAULT_SYNTAXES = {
     "image/jpeg": _SYNTAX + "4.70",
     "image/jls": _SYNTAX + "4.80",
@@ -75,7 +76,11 @@ class Accepted:
 
 def accepted(request: HttpRequest) -> list[Accepted]:
     """What the client accepts, the best first; the parameter ``accept`` goes before the header (PS3.18 8.3.3.1)."""
-    header = request.GET.get("accept") or request.headers.get("Accept", "*/*")
+    return read(request.GET.get("accept") or request.headers.get("Accept", "*/*"))
+
+
+def read(header: str) -> list[Accepted]:
+    """The ranges of an Accept header, the best first."""
     found: list[tuple[float, int, Accepted]] = []
     pos = 0
     while pos < len(header) and len(found) < MOST_RANGES:

@@ -15,7 +15,7 @@ from sinfonietta.dicom.models import DicomInstance
 from sinfonietta.dicom.options import COMPRESSED_TARGETS
 from sinfonietta.dicom.packing import header_of
 from sinfonietta.dicom.parse import BIG_ENDIAN, DEFLATED, IMPLICIT, Header, open_dataset
-from sinfonietta.dicom.pixels import Pixels, frame_bytes, frame_ranges
+from sinfonietta.dicom.pixels import Pixels, fragments, frame_bytes, frame_ranges
 from sinfonietta.dicom.source import Broken
 from sinfonietta.dicom.values import little_endian
 from sinfonietta.interfaces.dicomweb.media import (
@@ -159,6 +159,19 @@ def _made(make: Callable[[], bytes]) -> bytes:
         raise Unavailable(str(error)) from error
     except isolation.IsolationError as error:
         raise NotAcceptable(f"The frame cannot be decoded here: {error}") from error
+
+
+def video_of(row: DicomInstance) -> Values:
+    """The stream of a video, as it is stored. Raises NotFound."""
+    header = header_of(row.header.places)
+    if header.pixels is None or not header.pixels.encapsulated:
+        raise NotFound("The instance has no video.")
+    try:
+        with open_dataset(path_of(row), header) as source:
+            ranges = fragments(source, header.pixels)
+    except Broken as broken:
+        raise NotFound(str(broken)) from broken
+    return Values(sum(length for _, length in ranges), partial(_blocks, row, header, ranges))
 
 
 def bulk_of(row: DicomInstance, uri: str) -> Values:

@@ -32,9 +32,11 @@ def studies(call: Call) -> HttpResponseBase:
     return _store(call) if call.request.method == "POST" else qido.studies(call)
 
 
-@door("GET", "HEAD", "POST")
+@door("GET", "HEAD", "POST", "DELETE")
 def study(call: Call, study: str) -> HttpResponseBase:
-    """Retrieve a study, or store instances of it."""
+    """Retrieve a study, store instances of it, or delete it."""
+    if call.request.method == "DELETE":
+        return wado.removed(call, {"study": study})
     return _store(call, study) if call.request.method == "POST" else wado.retrieved(call, study=study)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import Unavailable
-from sinfonietta.dicom import isolation, queries
+from sinfonietta.dicom import isolation, queries, services
 from sinfonietta.dicom.delivery import Delivery, deliver
 from sinfonietta.dicom.errors import NotAcceptable
 from sinfonietta.dicom.models import DicomInstance
@@ -27,6 +27,7 @@ from sinfonietta.interfaces.http.content import serve_blob
 from sinfonietta.interfaces.http.encodings import takes_gzip
 from sinfonietta.library.models import Node
 
+PIXELS = frozenset({"bulk/7FE00008", "bulk/7FE00009", "bulk/7FE00010"})
 TAGS = {"study": "0020000D", "series": "0020000E", "instance": "00080018"}
 
 
@@ -94,10 +95,16 @@ def _gzipped(content: Iterator[bytes]) -> Iterator[bytes]:
     yield compressor.flush()
 
 
-@door("GET", "HEAD")
+@door("GET", "HEAD", "DELETE")
 def retrieve(call: Call, **path: str) -> HttpResponseBase:
-    """The files of a study, a series or an instance, as stored or as asked for (PS3.18 10.4.1.1.1, 8.7.3.5.2)."""
-    return retrieved(call, **path)
+    """The files of a study, a series or an instance, as stored or as asked for (PS3.18 10.4.1.1.1); or delete them."""
+    return removed(call, path) if call.request.method == "DELETE" else retrieved(call, **path)
+
+
+def removed(call: Call, path: dict[str, str]) -> HttpResponse:
+    """A study, a series or an instance to the trash: all that the caller sees of it here, or nothing."""
+    services.trash(actor=call.actor, root=call.root, keys=keys_of(path))
+    return HttpResponse(status=204)
 
 
 def retrieved(call: Call, **path: str) -> HttpResponseBase:
@@ -111,18 +118,18 @@ def retrieved(call: Call, **path: str) -> HttpResponseBase:
     delivery = converted(rows[0], syntax) if is_converted and len(rows) == 1 else None
     _audit(call, rows)
     if in_parts and delivery:
-        return multipart(call.request, [_converted_part(call, rows[0], delivery)], media.DICOM)
+        return multipart(call.request, [converted_part(call, rows[0], delivery)], media.DICOM)
     if in_parts:
         parts = [_file_part(call, row) for row in rows]
         return multipart(call.request, _in_syntax(call, rows, syntax) if is_converted else parts, media.DICOM)
-    name = f"{rows[0].sop_uid}.dcm"
     if delivery:
-        return plain(
-            call.request,
-            _converted_part(call, rows[0], delivery),
-            **{"Content-Disposition": f'attachment; filename="{name}"'},
-        )
-    version = rows[0].version
+        return plain(call.request, converted_part(call, rows[0], delivery))
+    return stored_file(call, rows[0])
+
+
+def stored_file(call: Call, row: DicomInstance) -> HttpResponseBase:
+    """The file as it is stored, with ranges and conditions."""
+    version, name = row.version, f"{row.sop_uid}.dcm"
     return serve_blob(call.request, version.blob, name=name, media_type=media.DICOM, modified=version.created)
 
 
@@ -165,13 +172,14 @@ def _in_syntax(call: Call, rows: list[DicomInstance], syntax: str) -> Iterator[P
             yield (
                 _file_part(call, row)
                 if row.transfer_syntax == syntax
-                else _converted_part(call, row, converted(row, syntax))
+                else converted_part(call, row, converted(row, syntax))
             )
         except NotAcceptable:
             yield _file_part(call, row)
 
 
-def _converted_part(call: Call, row: DicomInstance, delivery: Delivery) -> Part:
+def converted_part(call: Call, row: DicomInstance, delivery: Delivery) -> Part:
+    """A converted file as a part; what has no pixels is not compressed."""
     syntax = delivery.target if row.frames or delivery.target in NATIVE_TARGETS else media.EXPLICIT
     url = call.instance_url(row.study_uid, row.series_uid, row.sop_uid)
     return Part(f"{media.DICOM}; transfer-syntax={syntax}", delivery.size_bytes, delivery.blocks, url)
@@ -211,6 +219,34 @@ def bulk(call: Call, study: str, series: str, instance: str, uri: str) -> HttpRe
             return multipart(call.request, [part], values.media_type)
         return plain(call.request, Part(values.media_type, values.size_bytes, values.content))
     raise NotAcceptable(f"This value can be had as {values.media_type}, alone or in multipart/related.")
+
+
+@door("GET", "HEAD")
+def all_bulk(call: Call, **path: str) -> HttpResponseBase:
+    """Every bulk value of a study, a series or an instance, each in a part at its address (PS3.18 10.4.1.1.5)."""
+    return _all_bulk(call, path, lambda uri: True)
+
+
+@door("GET", "HEAD")
+def all_pixels(call: Call, **path: str) -> HttpResponseBase:
+    """The pixel data of a study, a series or an instance, each in a part at its address (PS3.18 10.4.1.1.7)."""
+    return _all_bulk(call, path, PIXELS.__contains__)
+
+
+def _all_bulk(call: Call, path: dict[str, str], wanted: Callable[[str], bool]) -> HttpResponseBase:
+    if not any(one.is_multipart or one.media_type == "*/*" for one in media.accepted(call.request)):
+        raise NotAcceptable(f'Bulk data are given as multipart/related; type="{media.OCTETS}".')
+    rows = queries.files(actor=call.actor, root=call.root, keys=keys_of(path))
+    _audit(call, rows)
+
+    def parts() -> Iterator[Part]:
+        for row in rows:
+            url = call.instance_url(row.study_uid, row.series_uid, row.sop_uid)
+            for uri in filter(wanted, queries.header(row).bulk):
+                values = bulk_of(row, uri)
+                yield Part(values.content_type, values.size_bytes, values.content, f"{url}/{uri}")
+
+    return multipart(call.request, parts(), media.OCTETS)
 
 
 def _audit(call: Call, rows: list[DicomInstance]) -> None:
