@@ -107,7 +107,7 @@ def renew(instance: DicomInstance, header: Header) -> None:
         setattr(instance, name, value)
     if is_other and was_seen:
         _enter([instance])
-    else:
+    elif instance.series_id is not None:
         described = DicomSeries.objects.filter(id=instance.series_id, described_by=instance.version_id)
         described.update(**attributes.series_columns(header.json))
 

@@ -132,6 +132,7 @@ def _whole(
 def _before_pixels(path: Path, header: Header, target: str, changes: dict[str, Any]) -> tuple[bytes, bytes]:
     """Preamble and file meta information; and the dataset up to its pixels, in explicit VR little endian."""
     import pydicom  # noqa: PLC0415 - half a second, and most files leave as they are
+    from pydicom.filebase import DicomBytesIO  # noqa: PLC0415
     from pydicom.filewriter import write_file_meta_info  # noqa: PLC0415
 
     with warnings.catch_warnings():
@@ -142,9 +143,10 @@ def _before_pixels(path: Path, header: Header, target: str, changes: dict[str, A
         for tag in OFFSET_TABLES:
             dataset.pop(tag, None)
         meta = dataset.file_meta
-        meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = header.sop_class_uid, header.sop_instance_uid
+        meta.MediaStorageSOPClassUID = pydicom.uid.UID(header.sop_class_uid)
+        meta.MediaStorageSOPInstanceUID = pydicom.uid.UID(header.sop_instance_uid)
         meta.TransferSyntaxUID = pydicom.uid.UID(target)
-        begin, rest = io.BytesIO(), io.BytesIO()
+        begin, rest = DicomBytesIO(), io.BytesIO()
         begin.write(bytes(128) + b"DICM")  # a preamble that is a program is not passed on
         write_file_meta_info(begin, meta)
         dataset.file_meta, dataset.preamble = pydicom.dataset.FileMetaDataset(), None

@@ -69,7 +69,10 @@ def test_what_was_taken_apart_is_put_together(alices: Web, box: Node, kind: str)
 
 def test_our_own_metadata_and_bulk_data_come_back_the_same(alices: Web, alice: Actor, box: Node) -> None:
     put(alice, box.uid, instance(1, PixelData=PIXELS.tobytes()))
-    for kind, accept in (("json", "application/dicom+json"), ("xml", 'multipart/related; type="application/dicom+xml"')):
+    for kind, accept in (
+        ("json", "application/dicom+json"),
+        ("xml", 'multipart/related; type="application/dicom+xml"'),
+    ):
         answer = alices.get(f"{ONE}/metadata", accept)
         dataset = json.loads(content(answer))[0] if kind == "json" else from_xml(parts_of(answer)[0])
         dataset["00080018"]["Value"] = [f"1.2.3.1.{len(kind)}"]

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import click
+from rich.progress import Progress
 
 from sinfonietta.interfaces.cli import site
 from sinfonietta.interfaces.cli.remote import bar, files_of
@@ -115,8 +116,8 @@ def reindex(as_job: bool, json_: bool) -> None:
         return
     from sinfonietta.dicom.reindex import reindex as again
 
-    progress, task = bar(100)
-    with progress:
-        counts = again(actor=site.keeper(), step=lambda done: progress.update(task, completed=100 * done))
+    with Progress(console=site.screen, transient=True) as progress:
+        task = progress.add_task("Reading files again", total=1.0)
+        counts = again(actor=site.keeper(), step=lambda done: progress.update(task, completed=done))
     said = ", ".join(f"{name} {number}" for name, number in asdict(counts).items())
     site.say(asdict(counts), json_=json_, sentence=f"Read again: {said}.")
