@@ -88,10 +88,10 @@ def _read(version_id: int) -> Header | None:
 
 def _renew(ids: list[int], headers: dict[int, Header], counts: Counts) -> None:
     with writing():
-        wanted = Version.objects.filter(id__in=ids)
-        access.lock_collections(set(wanted.values_list("node__collection_id", flat=True)))
+        wanted = Version.objects.filter(id__in=ids).select_related("node")
+        access.lock_collections({version.node.collection_id for version in wanted})
         rows = DicomInstance.objects.select_related("version", "node", "series").in_bulk(ids)
-        for version in wanted.select_related("node__trash"):
+        for version in wanted.all():  # as they are behind the lock
             counts.files += 1
             header, row = headers.get(version.id), rows.get(version.id)
             if header is None:
@@ -110,8 +110,8 @@ def _recount(counts: Counts, step: Step) -> None:
     after = 0
     while ids := list(DicomSeries.objects.filter(id__gt=after).order_by("id").values_list("id", flat=True)[:BATCH]):
         with writing():
-            collections = DicomSeries.objects.filter(id__in=ids).values_list("container__collection_id", flat=True)
-            access.lock_collections(set(collections))
+            rows = DicomSeries.objects.filter(id__in=ids).select_related("container")
+            access.lock_collections({row.container.collection_id for row in rows})
             counted = DicomSeries.objects.filter(id__in=ids).annotate(
                 real=Count("files__sop_uid", distinct=True), weight=Sum("files__version__size_bytes")
             )

@@ -225,13 +225,22 @@ def trash(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) ->
         for node in found:
             by_container.setdefault(node.parent_id or 0, []).append(node)
         for container_id, nodes in by_container.items():
-            container = Node.objects.get(id=container_id)
-            is_whole = container.kind == Node.Kind.FILESET and (root is None or container.id != root.id)
-            if is_whole and container.children.filter(trash=None).count() == len(nodes):
+            container = Node.objects.select_related("parent").get(id=container_id)
+            if (root is None or container.id != root.id) and _goes_whole(actor, container, len(nodes)):
                 library.trash(actor=actor, uid=container.uid)
             else:
                 for node in nodes:
                     library.trash(actor=actor, uid=node.uid)
+
+
+def _goes_whole(actor: Actor, container: Node, files: int) -> bool:
+    """Whether a container is a fileset of nothing but these files, and the actor may take it away."""
+    if container.kind != Node.Kind.FILESET or container.children.filter(trash=None).count() != files:
+        return False
+    try:
+        return container.parent is not None and bool(access.require(actor, container.parent.uid, Level.WRITE))
+    except (NotFound, Forbidden):
+        return False  # it was shared as it is: its files may go, it stays
 
 
 def reason_of(problem: Problem) -> int:

@@ -121,12 +121,20 @@ def test_it_can_be_cancelled_and_is_not_for_everybody(alice: Actor, box: Node) -
 def test_as_a_job(alice: Actor, box: Node) -> None:
     import threading
 
+    from django.utils.module_loading import import_string
+
+    from sinfonietta.config.rooms import JOB_KINDS
+    from sinfonietta.jobs import leases
     from sinfonietta.jobs import services as jobs
     from sinfonietta.jobs.models import Job
-    from sinfonietta.jobs.runner import run_worker
+    from sinfonietta.jobs.runner import JobContext
 
     put_series(alice, box, 2)
-    job = jobs.enqueue(actor=SYSTEM, kind="dicom.reindex", payload={})
-    run_worker(threading.Event(), once=True)
-    ended = Job.objects.get(uid=job.uid)
-    assert (ended.state, ended.result["renewed"], ended.progress) == ("succeeded", 2, 1.0)
+    jobs.enqueue(actor=SYSTEM, kind="dicom.reindex", payload={})
+    job = leases.take("test", ["dicom.reindex"])
+    assert job is not None
+    result = import_string(JOB_KINDS["dicom.reindex"])(JobContext(job, SYSTEM, threading.Event()))
+    assert (result["renewed"], Job.objects.get(uid=job.uid).progress) == (2, 1.0)
+    Job.objects.update(cancel_requested=True)
+    with pytest.raises(Cancelled):
+        import_string(JOB_KINDS["dicom.reindex"])(JobContext(job, SYSTEM, threading.Event()))
