@@ -27,7 +27,8 @@ from sinfonietta.dicom.source import Source
 
 ITEM = struct.Struct("<HHI")
 LONGEST_NATIVE = 0xFFFFFFFE
-LOSSY = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 53, 55, 81, 91, 93, 112, 203))
+LOSSY = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 53, 55, 81, 111))
+"""Transfer syntaxes that nothing lossless is in."""
 OFFSET_TABLES = (0x7FE00001, 0x7FE00002, 0x7FE00003)
 WORDS = {16: 2, 32: 4, 64: 8}
 

@@ -86,14 +86,15 @@ def written(kind: str, syntax: str, path: Path) -> Path:
             photometric_interpretation="RGB" if one.ndim == 3 else "MONOCHROME2", planar_configuration=0,
             encoding_plugin="pydicom",
         ),
+        "4.110": lambda one: imagecodecs.jpegxl_encode(one.view(f"u{one.itemsize}"), lossless=True),
         "8.1": lambda one: _deflated(one.tobytes()),
     }.get(syntax.removeprefix(SYNTAX))  # fmt: skip
     if encode:
         dataset.PixelData = encapsulate([bytes(encode(np.ascontiguousarray(frame))) for frame in array])
         dataset["PixelData"].VR, dataset["PixelData"].is_undefined_length = "OB", True
-    if syntax == SYNTAX + "8.1":  # pydicom does not know it yet
-        jpeg = SYNTAX + "4.70"
-        path.write_bytes(encoded(dataset, jpeg).replace(jpeg.encode(), syntax.encode() + b"\0"))
+    if syntax in {SYNTAX + "8.1", SYNTAX + "4.110"}:  # pydicom does not know them all yet
+        like = SYNTAX + ("4.70" if syntax.endswith("8.1") else "4.201")
+        path.write_bytes(encoded(dataset, like).replace(like.encode(), syntax.encode().ljust(len(like), b"\0")))
     else:
         path.write_bytes(encoded(dataset, syntax))
     return path
@@ -107,7 +108,23 @@ def _deflated(data: bytes) -> bytes:
 SOURCES = [
     (kind, SYNTAX + end if end else IMPLICIT)
     for kind in KINDS
-    for end in ("", "1", "1.99", "2", "4.57", "4.70", "4.80", "4.90", "4.91", "4.201", "4.202", "4.203", "5", "8.1")
+    for end in (
+        "",
+        "1",
+        "1.99",
+        "2",
+        "4.57",
+        "4.70",
+        "4.80",
+        "4.90",
+        "4.91",
+        "4.201",
+        "4.202",
+        "4.203",
+        "4.110",
+        "5",
+        "8.1",
+    )
 ]
 
 
