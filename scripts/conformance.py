@@ -18,9 +18,11 @@ from pydicom.uid import UID
 from sinfonietta.dicom import annotate, attributes, decode, matching, parse, services, transcode
 from sinfonietta.dicom.charset import PLAIN
 from sinfonietta.dicom.elements import Limits
+from sinfonietta.dicom.network import negotiation
 from sinfonietta.dicom.options import TARGETS
 from sinfonietta.dicom.render import MOST_FRAMES
-from sinfonietta.interfaces.dicomweb import capabilities, media, rendered, stow, urls
+from sinfonietta.interfaces.dicomweb import capabilities, media, qido, rendered, stow, urls
+from sinfonietta.interfaces.dimse import find
 
 HEAD = """# DICOM conformance statement
 
@@ -40,9 +42,11 @@ counts, modalities or sizes: the answer is that for what is absent (404, or an e
 
 ## DIMSE
 
-DIMSE services (verification, storage, storage commitment, query and retrieve, as SCP and SCU) have a part of this
-statement of their own as soon as that door is there; until then none is offered.
+Known nodes only, each bound to an account, with or without TLS ([Connect DICOM nodes](../how-to/connect-dicom-nodes.md)).
+As SCP and as SCU; instances leave in their own transfer syntax where that is accepted, else in explicit or implicit VR little
+endian, converted as below.
 
+{dimse}
 ## Services over HTTP
 """
 
@@ -155,9 +159,9 @@ def page() -> str:
     """The statement."""
     limits = Limits()
     documents = ", ".join(f"`{kind}`" for kind in rendered.DOCUMENTS.values())
-    most = {"most": urls.qido.MOST_ROWS, "most_datasets": urls.qido.MOST_DATASETS, "most_uids": matching.MOST_UIDS}
+    most = {"most": qido.MOST_ROWS, "most_datasets": qido.MOST_DATASETS, "most_uids": matching.MOST_UIDS}
     lines = [
-        HEAD,
+        HEAD.format(id="{id}", dimse=_dimse()),
         *_services(),
         SEARCH.format(**most),
         *_attributes(),
@@ -182,6 +186,20 @@ def page() -> str:
 
 def _character_sets() -> Iterable[str]:
     return (name for name in PLAIN if name)
+
+
+def _dimse() -> str:
+    rows = ["| service | UID | transfer syntaxes |", "|---|---|---|"]
+    for uid in sorted(negotiation.SERVICES):
+        rows.append(f"| {UID(uid).name} | {uid} | {len(negotiation.PLAIN)}: {', '.join(negotiation.PLAIN)} |")
+    syntaxes = len(negotiation.transfer_syntaxes())
+    rows.append(
+        f"| {len(negotiation.storage_classes())} storage SOP classes, all that are known | | {syntaxes}, all that are known |"
+    )
+    rows += ["", "| level of C-FIND | keys that are matched |", "|---|---|"]
+    for level, keys in find.KEYS.items():
+        rows.append(f"| {level} | {', '.join(keyword_for_tag(int(tag, 16)) for tag in sorted(keys))} |")
+    return "\n".join(rows) + "\n"
 
 
 def _services() -> list[str]:

@@ -90,7 +90,9 @@ class Walk:
         page.wait_for_function(DRAWN)
         page.wait_for_timeout(400)  # animations of dialogs
         picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-        picture.quantize(COLORS).save(TARGET / f"{name}-{self.suffix}.png", optimize=True)
+        # By octree, small areas keep their colours: those of a dose, above all.
+        few = picture.quantize(256, Image.Quantize.FASTOCTREE) if name == "radiotherapy" else picture.quantize(COLORS)
+        few.save(TARGET / f"{name}-{self.suffix}.png", optimize=True)
         print(f"{name}-{self.suffix}")
 
     def administrator(self, password: str) -> None:
@@ -124,15 +126,46 @@ class Walk:
         page.locator("[data-drawn]").wait_for()
         self.shoot("image")
         address = page.get_by_role("link", name="Open in viewer").get_attribute("href")
+        self.objects(study)
         page.goto(f"{url}/studies")
         self.shoot("studies")
-        page.get_by_role("link", name="Phantom, Zoë").click()
+        page.get_by_role("row", name="Thorax phantom").get_by_role("link").first.click()
         page.locator(".series-list").wait_for()
         self.shoot("study")
+        page.get_by_role("link", name="Radiotherapy").click()
+        page.locator("[data-planned][data-painted]").wait_for()
+        page.locator("[data-histogram][data-shown]").wait_for(state="attached")
+        self.shoot("radiotherapy")
+        page.get_by_role("tab", name="Histogram").click()
+        page.locator("[data-histogram][data-shown]").wait_for()
+        self.shoot("histogram")
+        page.get_by_role("tab", name="Plan").click()
+        page.locator("[data-view] .target").first.wait_for()
+        self.shoot("plan")
         for name in ("trash", "jobs", "account"):
             page.goto(f"{url}/{name}")
             self.shoot(name)
         self.viewer(f"{url}{address}")
+
+    def objects(self, study: str) -> None:
+        """What is more than an image: reports, a segmentation, PET over CT, doses."""
+        page = self.page
+        for folder, file, name in (("Reports", "fluoroscopy dose report.dcm", "dose-report"),
+                                   ("Reports", "measurements.dcm", "report"), ("SEG", "segments.dcm", "segments"),
+                                   ("PET", "pet_018.dcm", "pet")):  # fmt: skip
+            page.goto(study)
+            page.get_by_role("link", name="Patient PHANTOM-000").click()
+            page.get_by_role("link", name=folder, exact=True).click()
+            page.get_by_role("link", name=file).click()
+            page.locator("#tag-list").wait_for()
+            if folder == "SEG":
+                page.locator("[data-layered]").wait_for()
+            self.shoot(name)
+        page.get_by_role("link", name="Lay it over CT").click()
+        page.locator("[data-layered]").wait_for()
+        self.shoot("fusion")
+        page.goto(f"{self.url}/doses?in={study.rpartition('/')[2]}")
+        self.shoot("doses")
 
     def uploads(self) -> None:
         """Files on their way into a folder that nothing else shows; then into the trash, which is shown later."""

@@ -220,6 +220,7 @@ SERVICES = (
     Service("nginx", "tests behind a proxy, and the download benchmark", ("nginx",)),
     Service("chromium", "browser tests", ("chromium", "chromium-browser", "google-chrome")),
     Service("dcmtk", "conformance tests with other people's DICOM tools", ("storescu",)),
+    Service("orthanc", "the peer of the DIMSE tests and of the benchmark", ("Orthanc",), "usr/sbin/Orthanc"),
     Service("strace", "tests that watch what reaches the disk", ("strace",)),
     Service("fonts-dejavu-core", "letters in browser pictures", (), "usr/share/fonts/**/DejaVuSans.ttf"),
 )

@@ -82,11 +82,12 @@ def _cheap_passwords() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _clean_slate() -> Iterator[None]:
-    """No audit of reads and no remembered hash travels from one test to the next."""
-    yield
+def _clean_slate(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No audit of reads travels from one test to the next; nor does a clock write it when its test is over."""
     from sinfonietta.audit import services
 
+    monkeypatch.setattr(services, "FLUSH_S", 3600.0)
+    yield
     services.forget_waiting()
 
 

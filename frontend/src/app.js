@@ -2,7 +2,9 @@
 import 'bootstrap';
 import htmx from 'htmx.org';
 import './dialogs.js';
+import './layers.js';
 import './pages.js';
+import './radiotherapy.js';
 import './selection.js';
 import './sharing.js';
 import './stack.js';

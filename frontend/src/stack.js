@@ -3,23 +3,27 @@ import htmx from 'htmx.org';
 
 const AHEAD = 3;
 
-class Stack {
+export class Stack {
   constructor(root) {
     this.root = root;
     const slices = JSON.parse(document.getElementById('stack-slices').textContent);
     // A multi-frame object is a stack by itself.
-    this.places = slices.flatMap(slice => Array.from({ length: slice.frames }, (_, frame) => ({ id: slice.id, frame })));
+    this.places = slices.flatMap(slice => Array.from({ length: slice.frames }, (_, frame) => ({ id: slice.id, frame: (slice.frame ?? 0) + frame })));
     this.find = name => root.querySelector(`[data-${name}]`);
     this.image = root.querySelector('.stage img');
     this.slider = this.find('slider');
     this.slider.max = this.places.length - 1;
     this.window = '';
-    this.file = root.dataset.stack;
-    this.at = Math.max(0, this.places.findIndex(place => place.id === this.file));
+    this.at = Number(root.dataset.at ?? Math.max(0, this.places.findIndex(place => place.id === root.dataset.stack)));
+    this.tagged = `${this.places[this.at].id} ${this.places[this.at].frame}`;
+    this.prepare();
     this.listen();
     this.go(this.at);
     if (this.places.length < 2) this.slider.hidden = this.find('play').hidden = this.find('rate').hidden = true;
   }
+
+  // What a stack with more in it needs before its first image is drawn.
+  prepare() {}
 
   url(position) {
     const { id, frame } = this.places[position];
@@ -70,11 +74,12 @@ class Stack {
   }
 
   async followTags() {
-    const { id } = this.places[this.at];
-    if (id === this.file) return;
-    this.file = id;
-    const response = await fetch(`/files/${id}/tags`);
-    if (!response.ok || this.file !== id) return;
+    const { id, frame } = this.places[this.at];
+    const shown = `${id} ${frame}`;
+    if (shown === this.tagged || 'keepsTags' in this.root.dataset) return;
+    this.tagged = shown;
+    const response = await fetch(`/files/${id}/tags?frame=${frame}`);
+    if (!response.ok || this.tagged !== shown) return;
     document.getElementById('tag-list').innerHTML = await response.text();
     filterTags();
   }

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.dicomweb import BOUNDARY, body_of
+from tests.support.objects import dataset
 from tests.support.world import EVERYBODY, NOBODY, ct
 
 OK = 200
@@ -81,6 +82,10 @@ def page(url: str, rule: Rule, **more: Any) -> Row:
     return Row("GET", f"/{url}", rule, **more)
 
 
+PEER_USE = may(owner=OK, administrator=403, **READS_ONLY)
+"""Nobody listens where the world's other node is said to be: who may ask it is told so (503)."""
+ONE_STUDY = f'{{"study": "{STUDY}"}}'
+NEW_PEER = '{"ae_title": "NEW", "host": "127.0.0.1", "port": 104, "account": "owner"}'
 HERE = '{"parent": "{folder}", "name": "new"}'
 API = [
     json("GET", "openapi.json", ANYONE), json("GET", "docs", ANYONE),
@@ -108,6 +113,10 @@ API = [
     json("DELETE", "files/{file}", WRITE), json("GET", "files/{text}/content", READ),
     json("GET", "files/{file}/versions", READ), json("POST", "files/{text}/versions/1/restore", WRITE),
     json("GET", "files/{file}/preview", READ),
+    json("GET", "files/{struct}/radiotherapy", READ), json("GET", "files/{struct}/contours?plane=0", READ),
+    json("GET", "files/{struct}/histogram", READ), json("GET", "files/{struct}/histogram.csv", READ),
+    json("GET", "files/{dose}/dose?on={dose}&levels=1", READ), json("GET", "files/{dose}/dose.png?on={dose}", READ),
+    json("GET", "files/{plan}/plan", READ), json("GET", "files/{plan}/plan/beams/1", READ),
     json("GET", "nodes?path=/Xanadu study/Xanadu folder", READ), json("GET", "nodes/{folder}", READ),
     json("GET", "nodes/{folder}/children", READ), json("PUT", "nodes/{folder}/files/new.txt", WRITE, "x"),
     json("GET", "nodes/{folder}/archive", READ), json("GET", "nodes/{folder}/manifest", READ),
@@ -120,6 +129,12 @@ API = [
     json("GET", "shared", ANYONE), json("GET", "trash", ANYONE), json("DELETE", "trash/{gone}", MANAGE),
     json("GET", "changes", ANYONE), json("GET", "jobs", ANYONE), json("GET", "jobs/{job}", OWN_AND_SITE),
     json("POST", "jobs/{job}/cancel", OWN_AND_SITE_WRITE),
+    json("GET", "peers", ANYONE), json("POST", "peers", ADMIN, NEW_PEER), json("GET", "peers/{peer}", OWN_AND_SITE),
+    json("DELETE", "peers/{peer}", ADMIN), json("POST", "peers/{peer}/echo", may(owner=503, administrator=503)),
+    json("POST", "peers/{peer}/query", PEER_USE | {"owner": 503, WRITE_TOKEN: 503}, "{}"),
+    json("POST", "peers/{peer}/send", PEER_USE, ONE_STUDY),
+    json("POST", "peers/{peer}/fetch", PEER_USE, ONE_STUDY),
+    json("POST", "peers/{peer}/mirror", PEER_USE, "{}"),
     json("GET", "audit?node={folder}", MANAGE | {"auditor": OK}), json("GET", "audit", AUDITOR),
 ]  # fmt: skip
 
@@ -179,9 +194,14 @@ PAGES = [
     page("selection/pick?id={text}&in={folder}&action=move", READ),
     page("selection/download?id={text}", rule(422, reader=OK, writer=OK, manager=OK, owner=OK)),
     page("files/{picture}/content", READ), page("files/{file}/image.png", READ, costly=True),
+    page("nodes/{struct}", READ), page("nodes/{plan}", READ), page("nodes/{dose}", READ),
     page("files/{file}/tags", READ), form("files/{text}/versions/1/restore", WRITE),
     page("trash", ANYONE), page("studies", ANYONE), page(f"studies/{STUDY}", READ),
     page("jobs", ANYONE), form("jobs/{job}/cancel", OWN_AND_SITE_WRITE),
+    page("dicom-nodes", ANYONE), form("dicom-nodes", ADMIN, "ae_title=NEW&host=127.0.0.1&port=104&account=owner"),
+    page("dicom-nodes/{peer}", OWN_AND_SITE), form("dicom-nodes/{peer}/echo", OWN_AND_SITE),
+    form("dicom-nodes/{peer}/remove", ADMIN), form("dicom-nodes/{peer}/fetch", PEER_USE, f"study={STUDY}"),
+    form("dicom-nodes/{peer}/mirror", PEER_USE), form("dicom-nodes/send", PEER_USE, "to={peer}&study=" + STUDY),
     page("account", ANYONE), form("account/profile", ANYONE_ADMINISTERS, "full_name=n"),
     form("account/password", ANYONE_ADMINISTERS, "old={password}&new=another-long-one"),
     form("account/sessions", ANYONE_ADMINISTERS), form("account/tokens", ANYONE_ADMINISTERS, "name=n&scope=read"),
@@ -194,6 +214,24 @@ PAGES = [
     form("users/{reader_id}", ADMIN, "what=active"), form("sign-out", ANYONE),
     page("viewer/", ANYONE), page("viewer/viewer", ANYONE),
 ]  # fmt: skip
+CT_SERIES = str(dataset("CT/ct_009").SeriesInstanceUID)
+SPOT = "image={slice}&frame=0"
+OBJECTS = [
+    *(json("GET", f"files/{{{name}}}/preview/{kind}", READ) for name, kind in (
+        ("report", "report"), ("report", "irradiation"), ("document", "document"), ("segments", "segments"),
+        ("pet", "suv"),
+    )),
+    json("GET", "nodes/{collection}/doses", READ), json("GET", "nodes/{collection}/doses.csv", READ),
+    page("files/{report}/report?at=0", READ), page("files/{report}/irradiation", READ),
+    page("files/{document}/document", READ), page("files/{segments}/segments.png?on=1&" + SPOT, READ, costly=True),
+    page("files/{pet}/fusion?over=" + CT_SERIES, READ), page("files/{pet}/fused.png?" + SPOT, READ, costly=True),
+    page("files/{pet}/value?row=1&column=1", READ, costly=True),
+    page("nodes/{report}", READ), page("nodes/{document}", READ), page("nodes/{segments}", READ, costly=True),
+    page("nodes/{pet}", READ, costly=True),
+    page("doses", ANYONE), page("doses?in={collection}", READ), page("doses.csv", ANYONE),
+    page("doses.csv?in={collection}", READ),
+]  # fmt: skip
+
 TABLE = {
     "api": API,
     "tus": TUS,
@@ -201,5 +239,6 @@ TABLE = {
     "collections": IN_COLLECTION,
     "folders": IN_FOLDER,
     "pages": PAGES,
+    "objects": OBJECTS,
 }
 OPEN = {"/healthz", "/readyz", "/sign-in"}

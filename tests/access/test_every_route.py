@@ -21,7 +21,7 @@ from sinfonietta.interfaces.http.access import routes, rule_of
 pytestmark = pytest.mark.django_db
 ROWS = [row for rows in TABLE.values() for row in rows]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-THINGS = ("collection", "folder", "fileset", "file", "text", "gone", "token", "job", "upload")
+THINGS = ("collection", "folder", "fileset", "file", "text", "gone", "token", "job", "upload", "struct", "plan", "dose")
 HIDDEN = ("stranger", "administrator", "auditor")
 
 

@@ -29,6 +29,7 @@ class Server:
 
     data: Path
     workers: int = 0
+    dimse_port: int = 0
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     settings: dict[str, str] = field(default_factory=dict)
@@ -60,6 +61,7 @@ class Server:
         """Start it and wait until it is ready."""
         log = (self.data.parent / "serve.log").open("ab")
         arguments = ["serve", "--port", str(self.port), "--workers", str(self.workers)]
+        arguments += ["--dimse-port", str(self.dimse_port)]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "sinfonietta", *arguments], env=self._environment(), stdout=log, stderr=log
         )
@@ -67,13 +69,20 @@ class Server:
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
-                if httpx.get(f"{self.url}/readyz").status_code == 200:
+                if httpx.get(f"{self.url}/readyz").status_code == 200 and self._listens():
                     return
             except httpx.TransportError:
                 pass
             assert self.process.poll() is None, (self.data.parent / "serve.log").read_text()
             assert time.monotonic() < deadline, "the server did not become ready"
             time.sleep(0.05)
+
+    def _listens(self) -> bool:
+        """Whether the DIMSE door is open, where there is to be one."""
+        if not self.dimse_port:
+            return True
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.dimse_port)) == 0
 
     def stop(self) -> None:
         """Ask it to end, and wait."""

@@ -18,11 +18,13 @@ from sinfonietta.accounts.models import Token, User
 from sinfonietta.audit import services as audit
 from sinfonietta.blobs import store
 from sinfonietta.common.time import now
+from sinfonietta.dicom.peers import services as peers
 from sinfonietta.ingest import services as ingest
 from sinfonietta.ingest import uploads
 from sinfonietta.jobs import services as jobs
 from sinfonietta.library import services
 from sinfonietta.library.models import Level
+from tests.support.objects import file
 from tests.support.rest import settled
 
 PEOPLE = ("stranger", "reader", "writer", "manager", "owner", "administrator", "auditor")
@@ -55,7 +57,12 @@ class World:
 
 def ct() -> bytes:
     """A small CT instance."""
-    with open(str(get_testdata_file("CT_small.dcm", download=False)), "rb") as stream:
+    return sample("CT_small.dcm")
+
+
+def sample(name: str) -> bytes:
+    """A file that pydicom ships for its tests."""
+    with open(str(get_testdata_file(name, download=False)), "rb") as stream:
         return stream.read()
 
 
@@ -81,11 +88,16 @@ def build(make_actor: Callable[..., Actor]) -> World:
 
     ids = {"collection": study.uid, "folder": folder.uid, "fileset": fileset.uid, "file": put("xanadu.dcm", ct())}
     ids |= {"text": put("xanadu.txt", b"text"), "gone": put("gone.txt", b"gone"), "picture": put("p.png", PNG)}
+    objects = {"report": "Reports/CT dose report", "document": "Reports/report", "segments": "SEG/segments",
+               "slice": "CT/ct_009", "pet": "PET/pet_004"}  # fmt: skip
+    ids |= {name: put(f"xanadu {name}.dcm", file(path)) for name, path in objects.items()}
+    ids |= {kind: put(f"{kind}.dcm", sample(f"rt{kind}.dcm")) for kind in ("struct", "plan", "dose")}
     services.trash(actor=owner, uid=ids["gone"])
     ids["group"] = accounts.create_group(actor=owner, name="Xanadu group").uid
     user = User.objects.get(pk=owner.user_id)
     ids["token"] = accounts.create_token(actor=SYSTEM, user=user, name="t2", scope="read")[0].uid
     ids["job"] = jobs.enqueue(actor=owner, kind="ingest.expire", payload={}).uid
+    ids["peer"] = peers.create_peer(actor=SYSTEM, ae_title="PEER", host="127.0.0.1", port=1, account="owner").uid
     upload = uploads.begin(actor=owner, parent=folder.uid, filename="xanadu.bin", length=3)
     ids |= {"upload": upload.uid} | {f"{role}_id": actor.uid for role, actor in people.items() if actor.uid}
     Token.objects.update(last_used=now())  # or each request, being undone, would note it again

@@ -89,6 +89,28 @@ class Options(BaseSettings):
     )
     parse_timeout_s: float = Field(default=30.0, description="Time for parsing or drawing one file.")
     inflate_limit_bytes: int = Field(default=512 << 20, description="A compressed dataset may expand to this.")
+    ae_title: str = Field(
+        default="SINFONIETTA", pattern=r"^[ -\[\]-~]{1,16}$", description="Our AE title on the DIMSE door."
+    )
+    dimse_port: int = Field(default=0, ge=0, le=65535, description="Port of the DIMSE door under `serve`; 0: off.")
+    dimse_processes: int = Field(default=2, ge=1, description="Processes of the DIMSE door.")
+    dimse_associations: int = Field(
+        default=32, ge=1, description="Associations of one DIMSE process at one time; the next are rejected for now."
+    )
+    dimse_idle_s: float = Field(default=60.0, gt=0, description="An association that says nothing for so long ends.")
+    dimse_pdu_bytes: int = Field(
+        default=1 << 18, ge=4096, le=1 << 24, description="The longest PDU that other nodes may send us."
+    )
+    dimse_private_classes: bool = Field(
+        default=True, description="Instances of private SOP classes are stored by C-STORE too."
+    )
+    dimse_tls_certificate: Path | None = Field(
+        default=None, description="PEM file with our certificate; with it the DIMSE port takes TLS too."
+    )
+    dimse_tls_key: Path | None = Field(default=None, description="PEM file with the certificate's key.")
+    dimse_tls_ca: Path | None = Field(
+        default=None, description="PEM file with the authorities that vouch for other nodes; empty: the system's."
+    )
 
     @classmethod
     def settings_customise_sources(

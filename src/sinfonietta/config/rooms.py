@@ -8,7 +8,7 @@ from __future__ import annotations
 INSPECTORS = ["sinfonietta.dicom.inspect.inspect"]
 """Run before filing, in this order; each returns a verdict (``ingest.hooks.Inspector``)."""
 
-INDEXERS = ["sinfonietta.dicom.indexer.DicomIndexer"]
+INDEXERS = ["sinfonietta.dicom.indexer.DicomIndexer", "sinfonietta.dicom.radiation.indexer.DoseIndexer"]
 """Run in the transaction that files, hides or shows files (``library.hooks.Indexer``)."""
 
 ANNOUNCEMENTS: list[str] = []
@@ -24,8 +24,15 @@ JOB_KINDS = {
     "ingest.expire": "sinfonietta.ingest.tasks.expire",
     "library.purge": "sinfonietta.library.tasks.purge",
     "library.copy": "sinfonietta.library.tasks.copy",
+    "dicom.send": "sinfonietta.dicom.peers.tasks.send",
+    "dicom.fetch": "sinfonietta.dicom.peers.tasks.fetch",
+    "dicom.mirror": "sinfonietta.dicom.peers.tasks.mirror",
+    "dicom.commit": "sinfonietta.dicom.peers.tasks.commit",
     "accounts.forget": "sinfonietta.accounts.tasks.forget",
     "jobs.forget": "sinfonietta.jobs.tasks.forget",
+    "dicom.dose": "sinfonietta.dicom.radiation.tasks.read",
+    "dicom.histograms": "sinfonietta.dicom.tasks.compute_histograms",
+    "dicom.forget": "sinfonietta.dicom.tasks.forget_histograms",
     "jobs.statistics": "sinfonietta.jobs.tasks.statistics",
 }
 """Name of a kind of job -> its handler (``jobs.runner.Handler``)."""
@@ -37,6 +44,7 @@ SCHEDULES = {
     "empty trash": ("library.purge", 3600),
     "forget attempts": ("accounts.forget", 3600),
     "forget old jobs": ("jobs.forget", 86400),
+    "forget histograms": ("dicom.forget", 86400),
     "renew statistics": ("jobs.statistics", 3600),
 }
 """Name -> (kind, period in seconds)."""

@@ -28,6 +28,15 @@ ROWS = [("subject", "site", "weight_kg", "activity_MBq", "ptv_mean_gy")] + [
     )
     for n in range(1, 25)
 ]
+DOSIMETRY = [
+    ("person_group", "person", "quantity", "unit", "value", "date"),
+    *(("worker", f"W{n}", "Hp(10)", "uSv", 40 + 13 * n, "2026-03-31") for n in range(1, 7)),
+    *(("worker", f"W{n}", "Hp(0.07)", "mSv", round(0.2 + 0.07 * n, 2), "2026-03-31") for n in range(1, 4)),
+    ("carer", "C1", "Effective dose", "mSv", 0.12, "2026-03-02"),
+    ("public", "", "Ambient dose equivalent", "uSv", 3.5, "2026-03-31"),
+    ("patient", "PHANTOM-000", "Effective dose", "mSv", 6.9, "2026-03-02"),
+]
+"""In the form of docs/how-to/dose-reports.md."""
 PROTOCOL = """# Protocol
 
 Thirty fractions of 2 Gy to the planning target volume of a **synthetic** thorax phantom.
@@ -47,6 +56,8 @@ def write_files(folder: Path) -> None:
     (folder / "protocol.md").write_text(PROTOCOL, encoding="utf-8")
     with (folder / "measurements.csv").open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows(ROWS)
+    with (folder / "dosimetry.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows(DOSIMETRY)
     (folder / "measurements.xlsx").write_bytes(spreadsheet(ROWS))
     (folder / "consent-template.docx").write_bytes(document(PROTOCOL.replace("#", "").split("\n\n")))
     (folder / "report.pdf").write_bytes(pdf(["Synthetic report", "All figures are invented.", "Page two."]))

@@ -47,7 +47,10 @@ def instance(*, sop_class: str, seed: int, series: str, number: int, modality: s
     return dataset
 
 
-SERIES = ("ct", "structures", "plan", "dose", "pet", "mr", "cine", "radiograph", "report", "document")
+SERIES = (
+    "ct", "structures", "plan", "dose", "pet", "mr", "cine", "radiograph", "report", "document", "measurements",
+    "key images", "segments", "enhanced", "cbct", "mammogram",
+)  # fmt: skip
 
 
 def save(dataset: Dataset, path: Path) -> None:

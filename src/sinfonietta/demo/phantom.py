@@ -15,10 +15,11 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from sinfonietta.demo import modalities, reports
+from sinfonietta.demo import doses, modalities, reports, truth
 from sinfonietta.demo.grid import Grid, density_hu, place
 from sinfonietta.demo.objects import instance, save, uid
 from sinfonietta.demo.radiotherapy import write_dose, write_plan, write_structures
+from sinfonietta.demo.segmentation import segmentation
 from sinfonietta.demo.truth import Truth
 
 SECOND_PATIENT = "Yamada^Tarou=山田^太郎=やまだ^たろう"
@@ -50,22 +51,42 @@ def write_phantom(
     structures = write_structures(folder / "RT" / "structures.dcm", found, images, seed)
     plan = write_plan(folder / "RT" / "plan.dcm", found, structures, seed)
     write_dose(folder / "RT" / "dose.dcm", found, plan, seed)
-    _write_others(folder, grid, found, seed, noise)
+    _write_others(folder, grid, found, images, seed, noise)
     return found
 
 
-def _write_others(folder: Path, grid: Grid, found: Truth, seed: int, noise: np.random.Generator) -> None:
+def _write_others(
+    folder: Path, grid: Grid, found: Truth, images: list[Dataset], seed: int, noise: np.random.Generator
+) -> None:
     """The series that the plan is not made of."""
     half = Grid(max(32, grid.size // 2), max(4, grid.slices // 2), grid.slice_mm * 2)
-    for index in range(half.slices):
-        save(modalities.pet(half, index, seed), folder / "PET" / f"pet_{index + 1:03d}.dcm")
+    pets = [modalities.pet(half, index, seed) for index in range(half.slices)]
+    for index, pet in enumerate(pets, 1):
+        save(pet, folder / "PET" / f"pet_{index:03d}.dcm")
     few = Grid(grid.size, max(3, grid.slices // 8), grid.slice_mm * 8)
-    for index in range(few.slices):
-        save(modalities.mr(few, index, seed, noise), folder / "MR" / f"mr_{index + 1:03d}.dcm")
+    slices = [modalities.mr(few, index, seed, noise) for index in range(few.slices)]
+    for index, one in enumerate(slices, 1):
+        save(one, folder / "MR" / f"mr_{index:03d}.dcm")
+    save(modalities.enhanced(slices, seed), folder / "MR" / "enhanced.dcm")
+    beam = Grid(half.size, max(4, grid.slices // 4), grid.slice_mm * 2)
+    for index in range(beam.slices):
+        save(modalities.cone_beam(beam, index, seed, noise), folder / "CBCT" / f"cbct_{index + 1:03d}.dcm")
+    for number, side in enumerate("LR", 1):
+        save(modalities.mammogram(seed, side, number), folder / "Mammography" / f"{side} CC.dcm")
     save(modalities.cine(seed), folder / "US" / "cine.dcm")
     save(modalities.radiograph(grid, seed), folder / "CR" / "radiograph.dcm")
-    save(reports.dose_report(found, seed), folder / "Reports" / "dose report.dcm")
+    save(segmentation(grid, images, seed), folder / "SEG" / "segments.dcm")
+    save(reports.measurements(found, images, seed), folder / "Reports" / "measurements.dcm")
+    keys = [_nearest(series, truth.TUMOUR.center_mm[2]) for series in (images, pets, slices)]
+    save(reports.key_images(keys, seed), folder / "Reports" / "key images.dcm")
     save(reports.encapsulated_pdf(seed), folder / "Reports" / "report.dcm")
+    for name, report in doses.reports(found, seed).items():
+        save(report, folder / "Reports" / f"{name} dose report.dcm")
+
+
+def _nearest(series: list[Dataset], z_mm: float) -> Dataset:
+    """The slice of a series that lies nearest to a height."""
+    return min(series, key=lambda one: abs(float(one.ImagePositionPatient[2]) - z_mm))
 
 
 def _ct(grid: Grid, index: int, seed: int, noise: np.random.Generator) -> Dataset:

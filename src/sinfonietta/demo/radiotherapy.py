@@ -14,8 +14,8 @@ from sinfonietta.demo.objects import instance, save
 from sinfonietta.demo.truth import Ellipsoid, Truth
 
 CONTOUR_POINTS = 120
-DOSE_SPACING_MM = 5.0
-DOSE_OFFSET_MM = 1.7
+DOSE_SPACING_MM = 2.5
+DOSE_OFFSET_MM = 0.7
 """The dose grid is not aligned with the images, as with real planning systems."""
 
 

@@ -1,141 +1,84 @@
-"""Objects without pixels: the dose report of the CT, and a PDF in a DICOM file."""
+"""Documents about the phantom: a measurement report, a selection of key images, and a PDF in a DICOM file."""
 
 from __future__ import annotations
 
-from pydicom.dataset import Dataset
-from pydicom.uid import EncapsulatedPDFStorage, XRayRadiationDoseSRStorage
+from collections.abc import Sequence
 
+from pydicom.dataset import Dataset
+from pydicom.uid import ComprehensiveSRStorage, EncapsulatedPDFStorage, KeyObjectSelectionDocumentStorage
+
+from sinfonietta.demo import content, truth
+from sinfonietta.demo.content import SCT
 from sinfonietta.demo.files import pdf
 from sinfonietta.demo.objects import coded, instance, uid
 from sinfonietta.demo.truth import Truth
 
-CTDI_VOL_MGY = 7.5
 
-
-def dose_report(truth: Truth, seed: int) -> Dataset:
-    """An X-Ray Radiation Dose SR of one helical acquisition (PS3.3 A.35.8, PS3.16 TID 10011)."""
+def measurements(found: Truth, images: Sequence[Dataset], seed: int) -> Dataset:
+    """A measurement report on the tumour (PS3.16 TID 1500), with the image that it was measured in."""
     dataset = instance(
-        sop_class=XRayRadiationDoseSRStorage, seed=seed, series="report", number=1, modality="SR",
-        description="CT dose report",
+        sop_class=ComprehensiveSRStorage, seed=seed, series="measurements", number=1, modality="SR",
+        description="Measurements",
     )  # fmt: skip
-    dataset.DeviceSerialNumber, dataset.SoftwareVersions = "1", "1"
+    tumour = truth.TUMOUR
+    shown = min(images, key=lambda one: abs(float(one.ImagePositionPatient[2]) - tumour.center_mm[2]))
     dataset.ReferencedPerformedProcedureStepSequence, dataset.PerformedProcedureCodeSequence = [], []
+    dataset.CurrentRequestedProcedureEvidenceSequence = content.evidence(shown)
     dataset.CompletionFlag, dataset.VerificationFlag = "COMPLETE", "UNVERIFIED"
-    length_mm = truth.slices * truth.spacing_mm[2]
-    procedure = _code("HAS CONCEPT MOD", "121058", "Procedure reported", "77477000", "Computed Tomography X-Ray", "SCT")
-    procedure.ContentSequence = [
-        _code("HAS CONCEPT MOD", "363703001", "Has Intent", "261004008", "Diagnostic Intent", "SCT", "SCT")
-    ]
-    scope = _code("HAS OBS CONTEXT", "113705", "Scope of Accumulation", "113014", "Study")
-    scope.ContentSequence = [_uid("HAS PROPERTIES", "110180", "Study Instance UID", truth.study_uid)]
+    axis_mm = 2 * tumour.radii_mm[0]
+    group = content.container(
+        "CONTAINS", "125007", "Measurement Group",
+        content.text("112039", "Tracking Identifier", "Lesion 1", "HAS OBS CONTEXT"),
+        content.uid("HAS OBS CONTEXT", "112040", "Tracking Unique Identifier", uid(seed, "lesion")),
+        content.code("CONTAINS", "121071", "Finding", "108369006", "Neoplasm", SCT),
+        content.code("CONTAINS", "363698007", "Finding Site", "39607008", "Lung", SCT, SCT),
+        content.number(
+            "81827009", "Diameter", axis_mm, "mm", content.image(shown, "INFERRED FROM"), scheme=SCT
+        ),
+        content.number("118565006", "Volume", round(tumour.volume_cm3, 3), "cm3", scheme=SCT),
+        content.number(
+            "126401", "SUVbw", round(found.suv("GTV"), 2), "g/ml",
+            content.code("HAS CONCEPT MOD", "121401", "Derivation", "56851009", "Maximum", SCT),
+        ),
+    )  # fmt: skip
     dataset.update(
-        _container(
-            None, "113701", "X-Ray Radiation Dose Report",
-            procedure,
-            _code("HAS OBS CONTEXT", "121005", "Observer Type", "121007", "Device"),
-            _uid("HAS OBS CONTEXT", "121012", "Device Observer UID", uid(seed, "device")),
-            _code("HAS OBS CONTEXT", "113876", "Device Role in Procedure", "113859", "Irradiating Device"),
-            _moment("HAS OBS CONTEXT", "113809", "Start of X-Ray Irradiation", "20260302101500"),
-            _moment("HAS OBS CONTEXT", "113810", "End of X-Ray Irradiation", "20260302101508"),
-            scope,
-            _container(
-                "CONTAINS", "113811", "CT Accumulated Dose Data",
-                _number("113812", "Total Number of Irradiation Events", 1, "{events}"),
-                _number("113813", "CT Dose Length Product Total", CTDI_VOL_MGY * length_mm / 10, "mGy.cm"),
+        content.container(
+            None, "126000", "Imaging Measurement Report",
+            content.code("HAS CONCEPT MOD", "121058", "Procedure reported", "77477000", "Computed tomography", SCT),
+            content.code("HAS OBS CONTEXT", "121005", "Observer Type", "121006", "Person"),
+            content.person("121008", "Person Observer Name", "Carvalho^Inês"),
+            content.container("CONTAINS", "126010", "Imaging Measurements", group),
+            content.container(
+                "CONTAINS", "121070", "Findings",
+                content.text(
+                    "121071", "Finding",
+                    "A round lesion in the right lung, as wide as it was made. No second one, for there is none.",
+                ),
             ),
-            _acquisition(length_mm, seed),
-            _code("CONTAINS", "113854", "Source of Dose Information", "113856", "Automated Data Collection"),
         )
     )  # fmt: skip
-    template = Dataset()
-    template.MappingResource, template.TemplateIdentifier = "DCMR", "10011"
-    dataset.ContentTemplateSequence = [template]
+    dataset.ContentTemplateSequence = content.template("1500")
     return dataset
 
 
-def _acquisition(length_mm: float, seed: int) -> Dataset:
-    """TID 10013."""
-    return _container(
-        "CONTAINS", "113819", "CT Acquisition",
-        _text("125203", "Acquisition Protocol", "Thorax"),
-        _code("CONTAINS", "123014", "Target Region", "51185008", "Chest", "SCT"),
-        _code("CONTAINS", "113820", "CT Acquisition Type", "116152004", "Spiral Acquisition", "SCT"),
-        _uid("CONTAINS", "113769", "Irradiation Event UID", uid(seed, "event")),
-        _container(
-            "CONTAINS", "113822", "CT Acquisition Parameters",
-            _number("113824", "Exposure Time", 8.0, "s"),
-            _number("113825", "Scanning Length", length_mm, "mm"),
-            _number("113826", "Nominal Single Collimation Width", 0.75, "mm"),
-            _number("113827", "Nominal Total Collimation Width", 24.0, "mm"),
-            _number("113828", "Pitch Factor", 1.0, "{ratio}"),
-            _number("113823", "Number of X-Ray Sources", 1, "{X-Ray sources}"),
-            _container(
-                "CONTAINS", "113831", "CT X-Ray Source Parameters",
-                _text("113832", "Identification of the X-Ray Source", "A"),
-                _number("113733", "KVP", 120, "kV"),
-                _number("113833", "Maximum X-Ray Tube Current", 240, "mA"),
-                _number("113734", "X-Ray Tube Current", 200, "mA"),
-                _number("113834", "Exposure Time per Rotation", 0.5, "s"),
-            ),
-        ),
-        _container(
-            "CONTAINS", "113829", "CT Dose",
-            _number("113830", "Mean CTDIvol", CTDI_VOL_MGY, "mGy"),
-            _code("CONTAINS", "113835", "CTDIw Phantom Type", "113691", "IEC Body Dosimetry Phantom"),
-            _number("113838", "DLP", CTDI_VOL_MGY * length_mm / 10, "mGy.cm"),
-        ),
+def key_images(images: Sequence[Dataset], seed: int) -> Dataset:
+    """A key object selection (PS3.16 TID 2010)."""
+    dataset = instance(
+        sop_class=KeyObjectSelectionDocumentStorage, seed=seed, series="key images", number=1, modality="KO",
+        description="Key images",
     )  # fmt: skip
-
-
-def _item(relation: str | None, kind: str, code: str, meaning: str, scheme: str = "DCM") -> Dataset:
-    item = Dataset()
-    if relation:
-        item.RelationshipType = relation
-    item.ValueType = kind
-    item.ConceptNameCodeSequence = [coded(code, scheme, meaning)]
-    return item
-
-
-def _container(relation: str | None, code: str, meaning: str, *items: Dataset) -> Dataset:
-    item = _item(relation, "CONTAINER", code, meaning)
-    item.ContinuityOfContent, item.ContentSequence = "SEPARATE", list(items)
-    return item
-
-
-def _code(
-    relation: str, code: str, meaning: str, value: str, value_meaning: str, value_scheme: str = "DCM",
-    scheme: str = "DCM",
-) -> Dataset:  # fmt: skip
-    item = _item(relation, "CODE", code, meaning, scheme)
-    item.ConceptCodeSequence = [coded(value, value_scheme, value_meaning)]
-    return item
-
-
-def _uid(relation: str, code: str, meaning: str, value: str) -> Dataset:
-    item = _item(relation, "UIDREF", code, meaning)
-    item.UID = value
-    return item
-
-
-def _moment(relation: str, code: str, meaning: str, value: str) -> Dataset:
-    item = _item(relation, "DATETIME", code, meaning)
-    item.DateTime = value
-    return item
-
-
-def _text(code: str, meaning: str, value: str) -> Dataset:
-    item = _item("CONTAINS", "TEXT", code, meaning)
-    item.TextValue = value
-    return item
-
-
-def _number(code: str, meaning: str, value: float, unit: str) -> Dataset:
-    measured = Dataset()
-    measured.NumericValue = f"{value:g}"
-    measured.MeasurementUnitsCodeSequence = [coded(unit, "UCUM", unit)]
-    item = _item("CONTAINS", "NUM", code, meaning)
-    item.MeasuredValueSequence = [measured]
-    return item
+    dataset.ReferencedPerformedProcedureStepSequence = []
+    dataset.CurrentRequestedProcedureEvidenceSequence = content.evidence(*images)
+    dataset.update(
+        content.container(
+            None, "113000", "Of Interest",
+            content.person("121008", "Person Observer Name", "Okafor^Amara"),
+            content.text("113012", "Key Object Description", "The tumour on CT, on PET and on MR."),
+            *(content.image(one) for one in images),
+        )
+    )  # fmt: skip
+    dataset.ContentTemplateSequence = content.template("2010")
+    return dataset
 
 
 def encapsulated_pdf(seed: int) -> Dataset:
@@ -144,10 +87,11 @@ def encapsulated_pdf(seed: int) -> Dataset:
         sop_class=EncapsulatedPDFStorage, seed=seed, series="document", number=1, modality="DOC",
         description="Report as PDF",
     )  # fmt: skip
-    content = pdf(["Synthetic report of a phantom", "No person was scanned."])
+    document = pdf(["Synthetic report of a phantom", "No person was scanned."])
     dataset.ConversionType, dataset.BurnedInAnnotation = "WSD", "NO"
-    dataset.AcquisitionDateTime, dataset.DocumentTitle, dataset.ConceptNameCodeSequence = "", "Report", []
+    dataset.AcquisitionDateTime, dataset.DocumentTitle = "", "Report"
+    dataset.ConceptNameCodeSequence = [coded("18748-4", "LN", "Diagnostic imaging report")]
     dataset.MIMETypeOfEncapsulatedDocument = "application/pdf"
-    dataset.EncapsulatedDocumentLength = len(content)
-    dataset.EncapsulatedDocument = content + b"\0" * (len(content) % 2)
+    dataset.EncapsulatedDocumentLength = len(document)
+    dataset.EncapsulatedDocument = document + b"\0" * (len(document) % 2)
     return dataset

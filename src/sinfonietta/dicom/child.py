@@ -42,11 +42,26 @@ def _parse(path: str, limits: dict[str, int]) -> Answer:
     return ({"header": None}, b"") if header is None else ({"header": described(header)}, pack_dataset(header.json))
 
 
-def _tags(path: str, limits: dict[str, int]) -> Answer:
+def _tags(path: str, limits: dict[str, int], frame: int | None = None) -> Answer:
+    from sinfonietta.dicom.csa import MOST_BYTES  # noqa: PLC0415
+    from sinfonietta.dicom.functional import of_frame  # noqa: PLC0415
     from sinfonietta.dicom.tags import rows  # noqa: PLC0415
 
     header = _image(path, limits)
-    return {"rows": [asdict(row) for row in rows(header.json)], "presets": presets(header)}, b""
+    with open_dataset(Path(path), header, Limits(**limits)) as source:
+
+        def load(uri: str) -> bytes:
+            offset, length, _ = header.bulk.get(uri, (0, 0, ""))
+            return source.read(offset, min(length, MOST_BYTES))
+
+        said = header.json if frame is None else of_frame(header.json, frame)
+        return {"rows": [asdict(row) for row in rows(said, load=load)], "presets": presets(header)}, b""
+
+
+def _structures(path: str, limits: dict[str, int]) -> Answer:
+    from sinfonietta.dicom.rt import structures  # noqa: PLC0415
+
+    return structures.packed(structures.read(_image(path, limits).json))
 
 
 def _render(path: str, limits: dict[str, int], frame: int, options: dict[str, Any]) -> Answer:
@@ -130,6 +145,52 @@ def _bulk(path: str, limits: dict[str, int], uri: str) -> Answer:
     return {"vr": vr}, little_endian(vr, data) if header.transfer_syntax == BIG_ENDIAN else data
 
 
+def _report(path: str, limits: dict[str, int], at: str, most: int) -> Answer:
+    from sinfonietta.dicom import reports  # noqa: PLC0415
+
+    try:
+        return {"report": asdict(reports.read(_image(path, limits).json, at, most))}, b""
+    except KeyError as error:
+        raise Refused("NoSuchValue", "The report has no such place.") from error
+
+
+def _irradiation(path: str, limits: dict[str, int]) -> Answer:
+    from sinfonietta.dicom import irradiation, reports  # noqa: PLC0415
+
+    header = _image(path, limits)
+    report = reports.read(header.json)
+    if not irradiation.is_dose_report(header.sop_class_uid, report):
+        return {"report": None}, b""
+    return {"report": irradiation.read(report).as_dict()}, b""
+
+
+def _segments(path: str, limits: dict[str, int]) -> Answer:
+    from sinfonietta.dicom import segments  # noqa: PLC0415
+
+    return {"segments": segments.read(_image(path, limits).json).as_dict()}, b""
+
+
+def _overlay(path: str, limits: dict[str, int], plane: dict[str, Any], wanted: list[int]) -> Answer:
+    from sinfonietta.dicom import masks, overlay, segments  # noqa: PLC0415
+    from sinfonietta.dicom.decode import decode  # noqa: PLC0415
+    from sinfonietta.dicom.rt.geometry import Unplaced  # noqa: PLC0415
+    from sinfonietta.dicom.volume import plane_from_dict  # noqa: PLC0415
+
+    header = _image(path, limits)
+    try:
+        with open_dataset(Path(path), header, Limits(**limits)) as source:
+            found = masks.on(
+                header.json, plane_from_dict(plane), wanted, lambda frame: decode(source, header, frame)[0]
+            )
+    except Unplaced as error:
+        raise Refused("Undrawable", str(error)) from error
+    if not found:
+        return {"segments": []}, b""
+    colors = {one.number: one.color for one in segments.read(header.json).segments}
+    picture = overlay.of_masks(found, {number: colors.get(number, (255, 255, 255)) for number in found})
+    return {"segments": sorted(found)}, overlay.png(picture)
+
+
 def _image(path: str, limits: dict[str, int]) -> Header:
     header = _header(path, _stamp(path), **limits)
     if header is None:
@@ -150,6 +211,7 @@ def _header(path: str, stamp: tuple[int, ...], **limits: int) -> Header | None:
 OPERATIONS: dict[str, Callable[..., Answer]] = {
     "parse": _parse,
     "tags": _tags,
+    "structures": _structures,
     "render": _render,
     "animate": _animate,
     "decode": _decode,
@@ -158,6 +220,10 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
     "bulk": _bulk,
     "xml": _xml,
     "compose": _compose,
+    "report": _report,
+    "irradiation": _irradiation,
+    "segments": _segments,
+    "overlay": _overlay,
 }
 
 

@@ -52,6 +52,12 @@ class Delivery:
         last = deflate.flush()
         yield last + bytes((total + len(last)) % 2)
 
+    def dataset(self) -> Iterator[bytes]:
+        """The file without preamble and file meta information, as DIMSE sends it. Raises as ``blocks``."""
+        blocks = self.blocks()
+        next(blocks)
+        return blocks
+
     def _plain(self) -> Iterator[bytes]:
         at = 0
         for kind, *said in self.pieces:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from sinfonietta.common.errors import Unavailable
 from sinfonietta.dicom import isolation
+from sinfonietta.dicom.irradiation import SOP_CLASSES
 from sinfonietta.dicom.parse import MEDIA_TYPE
 from sinfonietta.ingest.hooks import Arrival, Verdict
 from sinfonietta.library.models import Version
+
+MOST_BYTES = 1 << 20
+"""A larger report takes seconds to read: a job does it (``radiation.tasks``)."""
+LATER = "later"
 
 
 def inspect(arrival: Arrival) -> Verdict | None:
@@ -24,4 +29,18 @@ def inspect(arrival: Arrival) -> Verdict | None:
         return None
     if not header.complete:
         return Verdict({"dicom": header}, Version.State.INCOMPLETE, header.problem, MEDIA_TYPE)
-    return Verdict({"dicom": header}, media_type=MEDIA_TYPE)
+    facts: dict[str, object] = {"dicom": header}
+    if header.modality == "SR" or header.sop_class_uid in SOP_CLASSES:
+        facts |= {"dose": LATER} if arrival.size_bytes > MOST_BYTES else _dose(arrival)
+    return Verdict(facts, media_type=MEDIA_TYPE)
+
+
+def _dose(arrival: Arrival) -> dict[str, object]:
+    """The fact ``dose`` of a radiation dose report; a report that cannot be read is filed like any other."""
+    try:
+        found = isolation.pool().irradiation(arrival.path)
+    except isolation.Busy as error:
+        raise Unavailable(str(error)) from error
+    except isolation.IsolationError:
+        return {}
+    return {"dose": found} if found else {}

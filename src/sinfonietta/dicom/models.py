@@ -6,6 +6,8 @@ decides who sees the row; moving, sharing or trashing containers needs no work h
 
 from __future__ import annotations
 
+import uuid
+
 from django.db import models
 
 from sinfonietta.dicom.attributes import TEXT_LENGTH
@@ -98,3 +100,47 @@ class DicomHeader(models.Model):
     instance = models.OneToOneField(DicomInstance, primary_key=True, on_delete=models.CASCADE, related_name="header")
     dataset = models.BinaryField(help_text="The DICOM JSON model, zlib")
     places = models.BinaryField(help_text="Where pixels and bulk data lie, and the rest of the header; zlib")
+
+
+class DicomDose(models.Model):
+    """What a radiation dose report says, read once when it was filed.
+
+    It is the instance's: who may see it is asked of the instance's series.
+    """
+
+    instance = models.OneToOneField(DicomInstance, primary_key=True, on_delete=models.CASCADE, related_name="dose")
+    patient_id = _text()
+    issuer = models.CharField(max_length=TEXT_LENGTH, blank=True, help_text="Issuer of Patient ID")
+    patient_name = _text()
+    study_date = _text()
+    sums = models.TextField(help_text="JSON of radiation.sums.Summary")
+    report = models.BinaryField(help_text="irradiation.DoseReport as JSON, zlib")
+
+    class Meta:
+        indexes = [models.Index(fields=["patient_id", "issuer"], name="dicom_dose_patient")]
+
+
+class DoseHistogram(models.Model):
+    """Histograms of a structure set in a dose, kept by what they were computed of; for who may read both."""
+
+    key = models.CharField(
+        max_length=64, primary_key=True, help_text="SHA-256 over the revision and both blobs' hashes"
+    )
+    created = models.DateTimeField(db_index=True)
+    result = models.BinaryField(help_text="JSON, zlib")
+
+
+class Peer(models.Model):
+    """A DICOM node that may talk to us, and that we may call. It sees and writes what its account may."""
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    ae_title = models.CharField(max_length=16, unique=True)
+    host = models.CharField(max_length=255, help_text="Name or address: what it calls from, and where it is called")
+    port = models.PositiveIntegerField()
+    tls = models.BooleanField(default=False, help_text="It is only talked to over TLS")
+    account = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="+")
+    into = models.ForeignKey(
+        "library.Node", null=True, on_delete=models.SET_NULL, related_name="+", help_text="Null: the account's home"
+    )
+    description = models.CharField(max_length=255, blank=True)
+    created = models.DateTimeField(auto_now_add=True)

@@ -25,6 +25,7 @@ DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.8
 MEDIA_TYPE = "application/dicom"
 DICOMDIR = "1.2.840.10008.1.3.10"
 PREAMBLE_BYTES = 132
+COMPARED_BYTES = 1 << 20
 PROGRAMS = (b"MZ", b"\x7fELF", b"#!", b"\xca\xfe\xba\xbe", b"\xcf\xfa\xed\xfe")
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _IDENTITY = {
@@ -106,6 +107,27 @@ def parse(path: Path, *, limits: Limits | None = None) -> Header | None:
     if not has_preamble and not (header.sop_class_uid or header.sop_instance_uid or header.study_uid):
         return None
     return header
+
+
+def dataset_start(path: Path) -> int:
+    """Where in a file of ours the dataset begins, behind preamble and file meta information. Raises Broken, OSError."""
+    with FileSource(path) as file:
+        has_preamble = file.read(0, min(PREAMBLE_BYTES, file.size))[128:] == b"DICM"
+        return _read_meta(file, PREAMBLE_BYTES if has_preamble else 0, {}, Limits())
+
+
+def same_dataset(one: Path, other: Path) -> bool:
+    """Whether two files differ in nothing but preamble and file meta information. Raises Broken, OSError."""
+    places = [(path, dataset_start(path), path.stat().st_size) for path in (one, other)]
+    if len({size - start for _, start, size in places}) > 1:
+        return False
+    with one.open("rb") as first, other.open("rb") as second:
+        first.seek(places[0][1])
+        second.seek(places[1][1])
+        while block := first.read(COMPARED_BYTES):
+            if block != second.read(COMPARED_BYTES):
+                return False
+    return True
 
 
 def open_dataset(path: Path, header: Header, limits: Limits | None = None) -> Source:

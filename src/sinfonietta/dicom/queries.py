@@ -7,7 +7,7 @@ several places, its instances are counted once per SOP Instance UID, and the fil
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -18,8 +18,9 @@ from django.db.models.functions import RowNumber
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
-from sinfonietta.common.errors import NotFound, Unavailable
+from sinfonietta.common.errors import Invalid, NotFound, Unavailable
 from sinfonietta.dicom import isolation, matching, tags
+from sinfonietta.dicom.functional import of_frame
 from sinfonietta.dicom.models import DicomHeader, DicomInstance, DicomSeries
 from sinfonietta.dicom.options import presets
 from sinfonietta.dicom.packing import dataset_of, header_of
@@ -36,6 +37,7 @@ NEEDED = (
     "version__blob__store", "node__uid", "node__ancestry", "series__container__uid", "series__container__ancestry",
 )  # fmt: skip
 """What a request for one instance looks at; datasets are large, and loaded only where they are asked for."""
+PIECE = 50
 MOST_TEXT_BYTES = 4 << 20
 """A dataset whose JSON is longer is not made an object of in this process: it would take fifty times as much memory."""
 CHUNK = 200
@@ -143,7 +145,7 @@ def studies(
     page = [uid for uid, _ in dated.order_by("-study_date", "-study_uid")[offset : offset + limit + 1]]
     wanted = page[:limit]
     found = {uid: Study(uid) for uid in wanted}
-    for series in _merged(actor, DicomSeries.objects.filter(seen, study_uid__in=wanted)):
+    for series in merged(actor, DicomSeries.objects.filter(seen, study_uid__in=wanted)):
         found[series.study_uid].series.append(series)
     return Found([study for study in found.values() if study.series], len(page) > limit)
 
@@ -179,11 +181,11 @@ def series(
     rows = DicomSeries.objects.filter(
         seen, study_uid__in={study for study, _ in wanted}, series_uid__in={series for _, series in wanted}
     )
-    found = {(one.study_uid, one.series_uid): one for one in _merged(actor, rows)}
+    found = {(one.study_uid, one.series_uid): one for one in merged(actor, rows)}
     return Found([found[pair] for pair in wanted if pair in found], len(page) > limit)
 
 
-def _merged(actor: Actor, rows: QuerySet[DicomSeries]) -> list[Series]:
+def merged(actor: Actor, rows: QuerySet[DicomSeries]) -> list[Series]:
     """One Series for the rows of each (study, series), by number; the numbers are of what the actor sees."""
     found: dict[tuple[str, str], Series] = {}
     places: dict[tuple[str, str], list[int]] = {}
@@ -271,6 +273,32 @@ def header(row: DicomInstance) -> Header:
     return header_of(DicomHeader.objects.values_list("places", flat=True).get(instance_id=row.version_id))
 
 
+@dataclass
+class Retrieval:
+    """What is to be sent of a study, a series, a patient: the versions, and which classes and syntaxes they have."""
+
+    actor: Actor
+    versions: list[int]
+    kinds: list[tuple[str, str]]
+
+    def rows(self) -> Iterator[DicomInstance]:
+        """The instances, with ``version.blob`` and ``series.container``; looked up piece by piece, with the rights of
+        that moment, so that a right which is withdrawn meanwhile ends it.
+        """
+        for at in range(0, len(self.versions), PIECE):
+            ids = self.versions[at : at + PIECE]
+            rows = DicomInstance.objects.filter(visible(self.actor, None, "series__"), version_id__in=ids)
+            found = rows.select_related("version__blob", "series__container").defer("json").in_bulk()
+            yield from (found[version] for version in ids if version in found)
+
+
+def retrieval(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> Retrieval:
+    """All instances that match, to be sent. Raises BadRequest for a key that cannot be matched."""
+    chosen = _chosen(actor, root, keys)
+    kinds = chosen.order_by().values_list("sop_class", "transfer_syntax").distinct()
+    return Retrieval(actor, list(chosen.values_list("version_id", flat=True)), list(kinds))
+
+
 def datasets(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> Iterator[DicomInstance]:
     """All instances of a study, a series, or one, each with ``header``, streamed."""
     ids = list(_chosen(actor, root, keys).values_list("version_id", flat=True))
@@ -279,6 +307,24 @@ def datasets(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str])
         # Piece by piece: a slow reader of a long answer holds no cursor open.
         found = rows.in_bulk(ids[at : at + CHUNK])
         yield from (found[version] for version in ids[at : at + CHUNK] if version in found)
+
+
+def classes(*, actor: Actor, root: Node | None = None, study: str) -> list[str]:
+    """The SOP classes of what the actor sees of a study."""
+    rows = DicomInstance.objects.filter(visible(actor, root, "series__"), study_uid=study, series__study_uid=study)
+    return sorted(set(rows.values_list("sop_class", flat=True).distinct()))
+
+
+def known_classes(*, actor: Actor, uids: Sequence[str]) -> dict[str, set[str]]:
+    """Of these SOP instances those that the actor sees, with their classes."""
+    found: dict[str, set[str]] = {}
+    for at in range(0, len(uids), CHUNK):
+        rows = DicomInstance.objects.filter(
+            visible(actor, None, "series__"), sop_uid__in=uids[at : at + CHUNK], series__isnull=False
+        )
+        for uid, sop_class in rows.values_list("sop_uid", "sop_class"):
+            found.setdefault(uid, set()).add(sop_class)
+    return found
 
 
 def containers(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[Node]:
@@ -290,19 +336,19 @@ def containers(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str
     return [row.container for row in rows]
 
 
-def of_file(*, actor: Actor, uid: UUID) -> Described:
-    """What is known of a file's current version.
+def of_file(*, actor: Actor, uid: UUID, frame: int = 0) -> Described:
+    """What is known of a file's current version; of an enhanced object the tags of one frame (from 0).
 
     What the index leaves out (a dataset that breaks off, a DICOMDIR, what lacks a UID) is read again, and so are tags
-    that are too many for this process. Raises NotFound where the file is absent or no DICOM that can be read, Forbidden
-    for a quarantined one, Unavailable.
+    that are too many for this process, or in a header of the scanner's maker. Raises NotFound where the file is absent
+    or no DICOM that can be read, Forbidden for a quarantined one, Unavailable.
     """
     node = access.find(actor, uid)
     row = DicomInstance.objects.filter(node=node, version_id=node.current_id or 0).select_related("header").first()
     dataset = dataset_of(row.header.dataset, MOST_TEXT_BYTES) if row else None
-    if row is not None and dataset is not None:
+    if row is not None and dataset is not None and not tags.has_csa(dataset):
         header = replace(header_of(row.header.places), json=dataset)
-        return Described(row, row.frames, tags.rows(dataset), presets(header))
+        return Described(row, row.frames, tags.rows(of_frame(dataset, frame)), presets(header))
     current = version(actor=actor, uid=uid)
     path = store.default().path(current.blob) if current.media_type == MEDIA_TYPE else None
     try:
@@ -310,11 +356,37 @@ def of_file(*, actor: Actor, uid: UUID) -> Described:
         if path is None or found is None:
             raise NotFound("That is not a DICOM file that could be read.")
         frames = found.pixels.number_of_frames if found.pixels else 0
-        return Described(row, frames, *isolation.pool().tags(path))
+        return Described(row, frames, *isolation.pool().tags(path, frame))
     except isolation.Busy as error:
         raise Unavailable(str(error)) from error
     except isolation.IsolationError as error:
         raise NotFound(str(error)) from error
+
+
+def dataset(row: DicomInstance) -> dict[str, Any]:
+    """The DICOM JSON model of an instance that the caller has been given already. Raises Invalid for a huge one."""
+    found = dataset_of(DicomHeader.objects.values_list("dataset", flat=True).get(instance=row), MOST_TEXT_BYTES)
+    if found is None:
+        raise Invalid(f"The header of the object is larger than {MOST_TEXT_BYTES >> 20} MiB.")
+    return found
+
+
+def named(*, actor: Actor, uids: Collection[str], root: Node | None = None) -> dict[str, DicomInstance]:
+    """Of these SOP Instance UIDs those that the actor sees, with ``node`` and ``series``: the file filed last each."""
+    seen: dict[str, DicomInstance] = {}
+    wanted = sorted(set(uids))
+    for at in range(0, len(wanted), CHUNK):
+        rows = DicomInstance.objects.filter(
+            visible(actor, root, "series__"), sop_uid__in=wanted[at : at + CHUNK], series__isnull=False
+        )
+        for row in rows.select_related("node", "series").defer("json").order_by("version_id"):
+            seen[row.sop_uid] = row
+    return seen
+
+
+def placed(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[DicomInstance]:
+    """The instances of a series in the order of their numbers, each with ``node`` and ``series``, without its JSON."""
+    return list(_chosen(actor, root, keys).select_related("node", "series").defer("json"))
 
 
 def stack(*, actor: Actor, root: Node, keys: Mapping[str, str]) -> list[tuple[UUID, int]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -17,21 +17,24 @@ from uuid import UUID
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import Forbidden, NotFound, OutOfStorage, PreconditionFailed, Problem, Unavailable
-from sinfonietta.dicom import queries
 from sinfonietta.dicom.attributes import text, value
 from sinfonietta.dicom.models import DicomInstance, DicomSeries
-from sinfonietta.dicom.parse import Header
+from sinfonietta.dicom.parse import Header, same_dataset
 from sinfonietta.dicom.queries import visible
+from sinfonietta.dicom.source import Broken
 from sinfonietta.ingest import hooks
 from sinfonietta.ingest.services import Item, put_many
 from sinfonietta.library import access
-from sinfonietta.library import services as library
-from sinfonietta.library.changes import writing
 from sinfonietta.library.models import Level, Node, Version
 from sinfonietta.library.services import Filed
 
 BATCH_FILES, BATCH_BYTES = 20, 64 << 20
 NAME_LENGTH = 120
+LONGEST_META = 64 << 10
+COMPARED = (
+    "sop_uid", "transfer_syntax", "version__blob__sha256", "version__blob__size_bytes", "version__blob__key",
+    "version__blob__store",
+)  # fmt: skip
 
 # Failure reasons (DICOM PS3.4 B.2.3, PS3.18 10.5.3, Annex I)
 PROCESSING_FAILURE = 0x0110
@@ -60,6 +63,36 @@ class Stored:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class Arrived:
+    """Staged bytes that have been looked at: their header, or in ``result`` why there is none."""
+
+    staged: str
+    sha256: str
+    size_bytes: int
+    verdict: hooks.Verdict | None = None
+    header: Header | None = None
+    result: Stored = Stored()
+
+
+def inspected(*, actor: Actor, staged: str, sha256: str, size_bytes: int) -> Arrived:
+    """Look at staged bytes, in the caller's thread and outside of any transaction. Raises Unavailable."""
+    path = store.default().staged_path(staged)
+    arrival = hooks.Arrival(path, "instance.dcm", size_bytes, sha256, "application/octet-stream", actor)
+    try:
+        verdict = hooks.inspect(arrival)
+    except Unavailable:
+        raise
+    except Problem as problem:
+        said = Stored(reason=PROCESSING_FAILURE, problem=str(problem))
+        return Arrived(staged, sha256, size_bytes, result=said)
+    header = verdict.facts.get("dicom")
+    if not isinstance(header, Header):
+        said = Stored(reason=CANNOT_UNDERSTAND, problem=verdict.problem or "The part is not a DICOM file.")
+        return Arrived(staged, sha256, size_bytes, result=said)
+    return Arrived(staged, sha256, size_bytes, verdict, header)
+
+
 class Filing:
     """Takes staged files one by one and files them in batches; ``results`` are in the order of arrival.
 
@@ -84,19 +117,13 @@ class Filing:
 
     def add(self, staged: str, sha256: str, size_bytes: int) -> None:
         """Inspect staged bytes and file them, now or with those that come next. Raises Unavailable."""
-        path = store.default().staged_path(staged)
-        arrival = hooks.Arrival(path, "instance.dcm", size_bytes, sha256, "application/octet-stream", self.actor)
-        try:
-            verdict = hooks.inspect(arrival)
-        except Unavailable:
-            raise
-        except Problem as problem:
-            self.results.append(Stored(reason=PROCESSING_FAILURE, problem=str(problem)))
-            return
-        header = verdict.facts.get("dicom")
-        if not isinstance(header, Header):
-            said = verdict.problem or "The part is not a DICOM file."
-            self.results.append(Stored(reason=CANNOT_UNDERSTAND, problem=said))
+        self.take(inspected(actor=self.actor, staged=staged, sha256=sha256, size_bytes=size_bytes))
+
+    def take(self, arrived: Arrived) -> None:
+        """File what has been looked at, now or with what comes next."""
+        header = arrived.header
+        if header is None:
+            self.results.append(arrived.result)
             return
         result = self._judged(header)
         self.results.append(result)
@@ -104,8 +131,8 @@ class Filing:
             parent, folders = self._place(header)
             name = f"{header.sop_instance_uid}.dcm"
             item = Item(
-                staged, sha256, size_bytes, parent, name, folders,
-                fileset=bool(folders), if_none_match=True, verdict=verdict,
+                arrived.staged, arrived.sha256, arrived.size_bytes, parent, name, folders,
+                fileset=bool(folders), if_none_match=True, verdict=arrived.verdict,
             )  # fmt: skip
             self._waiting.append((len(self.results) - 1, item, header))
         if len(self._waiting) >= BATCH_FILES or sum(item.size_bytes for _, item, _ in self._waiting) >= BATCH_BYTES:
@@ -154,14 +181,17 @@ class Filing:
             self.results[at] = replace(self.results[at], problem=said)
 
     def _missing(self, entries: list[Waiting]) -> list[Waiting]:
-        """Those whose very bytes are not filed below the target yet, as this instance."""
+        """Those that are not filed below the target yet, as this instance."""
         seen = DicomInstance.objects.filter(
             visible(self.actor, self.target, "series__"),
             sop_uid__in={header.sop_instance_uid for _, _, header in entries},
-            version__blob__sha256__in={item.sha256 for _, item, _ in entries},
         )
-        there = set(seen.values_list("version__blob__sha256", flat=True)) if entries else set()
-        return [entry for entry in entries if entry[1].sha256 not in there]
+        there: dict[str, list[DicomInstance]] = {}
+        for row in seen.select_related("version__blob").only(*COMPARED) if entries else ():
+            there.setdefault(row.sop_uid, []).append(row)
+        return [
+            entry for entry in entries if not any(_same(entry, row) for row in there.get(entry[2].sop_instance_uid, ()))
+        ]
 
     def _place(self, header: Header) -> tuple[UUID, tuple[str, ...]]:
         pair = (header.study_uid, header.series_uid)
@@ -213,34 +243,19 @@ class Filing:
         return self._taken[key]
 
 
-def trash(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> None:
-    """A study, a series or an instance to the trash, as far as the actor sees it below the root: all of it, or nothing.
-
-    A fileset that holds nothing else goes as a whole, so that it comes back as one. Raises NotFound, Forbidden where
-    some of it is not theirs to write.
-    """
-    with writing():
-        found = queries.all_files(actor=actor, root=root, keys=keys)
-        by_container: dict[int, list[Node]] = {}
-        for node in found:
-            by_container.setdefault(node.parent_id or 0, []).append(node)
-        for container_id, nodes in by_container.items():
-            container = Node.objects.select_related("parent").get(id=container_id)
-            if (root is None or container.id != root.id) and _goes_whole(actor, container, len(nodes)):
-                library.trash(actor=actor, uid=container.uid)
-            else:
-                for node in nodes:
-                    library.trash(actor=actor, uid=node.uid)
-
-
-def _goes_whole(actor: Actor, container: Node, files: int) -> bool:
-    """Whether a container is a fileset of nothing but these files, and the actor may take it away."""
-    if container.kind != Node.Kind.FILESET or container.children.filter(trash=None).count() != files:
+def _same(entry: Waiting, row: DicomInstance) -> bool:
+    """Whether a file that is here has the same dataset: each sender writes file meta information of its own."""
+    _, item, header = entry
+    blob = row.version.blob
+    if blob.sha256 == item.sha256:
+        return True
+    if row.transfer_syntax != header.transfer_syntax or abs(blob.size_bytes - item.size_bytes) > LONGEST_META:
         return False
     try:
-        return container.parent is not None and bool(access.require(actor, container.parent.uid, Level.WRITE))
-    except (NotFound, Forbidden):
-        return False  # it was shared as it is: its files may go, it stays
+        here = store.default().path(blob)
+        return here is not None and same_dataset(here, store.default().staged_path(item.staged))
+    except (Problem, Broken, OSError):
+        return False
 
 
 def reason_of(problem: Problem) -> int:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sinfonietta.dicom import csa
+from sinfonietta.dicom.charset import charset_of
+from sinfonietta.dicom.values import NUMBERS
+from sinfonietta.dicom.values import element as as_vr
+
+Load = Callable[[str], bytes]
 MAX_VALUE_CHARS = 256
 MAX_ROWS = 20_000
 
@@ -31,10 +37,15 @@ class TagRow:
     private: bool
 
 
-def rows(dataset: Mapping[str, Any], *, max_chars: int = MAX_VALUE_CHARS, max_rows: int = MAX_ROWS) -> list[TagRow]:
-    """The attributes in order, sequences followed by their items, at most ``max_rows`` of them."""
+def rows(
+    dataset: Mapping[str, Any], *, max_chars: int = MAX_VALUE_CHARS, max_rows: int = MAX_ROWS, load: Load | None = None
+) -> list[TagRow]:
+    """The attributes in order, sequences followed by their items, at most ``max_rows`` of them.
+
+    With ``load``, which gives the bytes of a bulk value by its URI, Siemens CSA headers are followed by their elements.
+    """
     found: list[TagRow] = []
-    for row in _walk(dataset, "", 0, max_chars):
+    for row in _walk(dataset, "", 0, max_chars, load):
         found.append(row)
         if len(found) >= max_rows:
             break
@@ -56,12 +67,18 @@ def matching(found: Sequence[TagRow], text: str) -> list[TagRow]:
     return [row for row in found if row.path in kept]
 
 
-def _walk(dataset: Mapping[str, Any], path: str, depth: int, max_chars: int) -> Iterator[TagRow]:
+def has_csa(dataset: Mapping[str, Any]) -> bool:
+    """Whether there is a Siemens CSA header, whose bytes are needed to show it."""
+    return any(_creator(f"002900{block:02X}", dataset).strip() == csa.CREATOR for block in range(0x10, 0x20))
+
+
+def _walk(dataset: Mapping[str, Any], path: str, depth: int, max_chars: int, load: Load | None) -> Iterator[TagRow]:
     for tag in sorted(dataset):
-        element = dataset[tag]
+        creator = _creator_of(tag, dataset)
+        element = _understood(dataset[tag], tag, creator)
         vr = str(element.get("vr", "UN"))
         values = element.get("Value") or []
-        keyword, name = _named(tag, dataset)
+        keyword, name = _named(tag, creator)
         text, count = ("", len(values)) if vr == "SQ" else _text(element, vr)
         private = int(tag[:4], 16) % 2 == 1
         cut = len(text) > max_chars
@@ -71,7 +88,35 @@ def _walk(dataset: Mapping[str, Any], path: str, depth: int, max_chars: int) -> 
         if vr == "SQ":
             for index, item in enumerate(values):
                 yield TagRow(f"{path}{tag}/{index}", depth + 1, "", "", f"Item {index + 1}", "", 0, "", False, private)
-                yield from _walk(item or {}, f"{path}{tag}/{index}/", depth + 2, max_chars)
+                yield from _walk(item or {}, f"{path}{tag}/{index}/", depth + 2, max_chars, load)
+        elif load and creator == csa.CREATOR and tag[6:] in csa.ELEMENTS:
+            yield from _csa(_bytes(element, f"bulk/{path}{tag}", load), f"{path}{tag}", depth, max_chars)
+
+
+def _csa(data: bytes, path: str, depth: int, max_chars: int) -> Iterator[TagRow]:
+    for number, one in enumerate(csa.read(data)):
+        text = "\\".join(one.values)
+        cut = len(text) > max_chars
+        shown = text[:max_chars] + "…" if cut else text
+        yield TagRow(f"{path}/csa/{number}", depth + 1, "", "", one.name, one.vr, len(one.values), shown, cut, True)
+
+
+def _bytes(element: Mapping[str, Any], uri: str, load: Load) -> bytes:
+    return b64decode(element["InlineBinary"]) if "InlineBinary" in element else load(uri)
+
+
+def _understood(element: Mapping[str, Any], tag: str, creator: str) -> Mapping[str, Any]:
+    """A private value that the file has as bytes (UN), by the VR that the dictionary of its creator knows: numbers."""
+    if not creator or element.get("vr") != "UN" or "InlineBinary" not in element:
+        return element
+    from pydicom import datadict  # noqa: PLC0415
+
+    try:
+        vr = datadict.private_dictionary_VR(int(tag, 16), creator)
+    except KeyError:
+        return element
+    known = vr in NUMBERS or vr in {"DS", "IS", "AT"}
+    return as_vr(vr, b64decode(element["InlineBinary"]), charset_of(()), big_endian=False) if known else element
 
 
 def _text(element: Mapping[str, Any], vr: str) -> tuple[str, int]:
@@ -109,8 +154,15 @@ def person(value: object) -> str:
     return "=".join(value.get(kind, "") for kind in ("Alphabetic", "Ideographic", "Phonetic")).rstrip("=")
 
 
-def _named(tag: str, dataset: Mapping[str, Any]) -> tuple[str, str]:
-    """Keyword and name of an attribute; private ones by their creator in this dataset (DICOM PS3.5 7.8)."""
+def _creator_of(tag: str, dataset: Mapping[str, Any]) -> str:
+    """Who made a private attribute of this dataset (DICOM PS3.5 7.8); empty for standard ones, and where none says."""
+    if int(tag[:4], 16) % 2 == 0 or tag[4:6] == "00":
+        return ""
+    return _creator(f"{tag[:4]}00{tag[4:6]}", dataset).strip()
+
+
+def _named(tag: str, creator: str) -> tuple[str, str]:
+    """Keyword and name of an attribute; private ones by the dictionary of their creator."""
     from pydicom import datadict  # noqa: PLC0415 - half a second, paid by the first page with tags
 
     number = int(tag, 16)
@@ -118,7 +170,6 @@ def _named(tag: str, dataset: Mapping[str, Any]) -> tuple[str, str]:
     if group % 2:
         if 0x10 <= low <= 0xFF:
             return "", "Private Creator"
-        creator = _creator(f"{tag[:4]}00{low >> 8:02X}", dataset)
         try:
             return "", datadict.private_dictionary_description(number, creator)
         except KeyError:

@@ -14,21 +14,27 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sinfonietta.dicom.decode import NATIVE, REFERENCED, VIDEOS, Undrawable, decode
 from sinfonietta.dicom.options import NATIVE_TARGETS
-from sinfonietta.dicom.parse import EXPLICIT, Header
+from sinfonietta.dicom.parse import BIG_ENDIAN, EXPLICIT, IMPLICIT, Header
 from sinfonietta.dicom.pixels import Pixels
 from sinfonietta.dicom.source import Source
+from sinfonietta.dicom.values import little_endian
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 ITEM = struct.Struct("<HHI")
 LONGEST_NATIVE = 0xFFFFFFFE
 LOSSY = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 53, 55, 81, 111))
 """Transfer syntaxes that nothing lossless is in."""
+UNCOMPRESSED = NATIVE_TARGETS | {IMPLICIT}
+"""Implicit VR is for DIMSE alone (DICOM PS3.18 8.7.3)."""
 OFFSET_TABLES = (0x7FE00001, 0x7FE00002, 0x7FE00003)
 WORDS = {16: 2, 32: 4, 64: 8}
 
@@ -50,11 +56,11 @@ def plan(path: Path, source: Source, header: Header, target: str) -> Plan:
     """What to write for ``target``. Raises Undrawable where this file cannot be had so."""
     pixels = header.pixels
     if pixels is None:
-        is_native = target in NATIVE_TARGETS
+        is_native = target in UNCOMPRESSED
         return _whole(path, header, target if is_native else EXPLICIT, {}, b"", [], b"")
     if header.transfer_syntax in VIDEOS | REFERENCED:
         raise Undrawable("Videos, and pixels that lie on another server, are only to be had as they are stored.")
-    if target not in NATIVE_TARGETS:
+    if target not in UNCOMPRESSED:
         return _encapsulated(path, source, header, pixels, target)
     if pixels.encapsulated or header.transfer_syntax not in NATIVE:
         return _decoded(path, source, header, pixels, target)
@@ -63,7 +69,7 @@ def plan(path: Path, source: Source, header: Header, target: str) -> Plan:
     length = pixels.length + pixels.length % 2
     pieces: list[Piece] = [("range", pixels.offset, pixels.length, width)]
     tag = {"PixelData": 0x7FE00010, "FloatPixelData": 0x7FE00008, "DoubleFloatPixelData": 0x7FE00009}[pixels.keyword]
-    return _whole(path, header, target, {}, _head(tag, vr, length), pieces, bytes(pixels.length % 2))
+    return _whole(path, header, target, {}, _head(tag, vr, length, target), pieces, bytes(pixels.length % 2))
 
 
 def frame_of(source: Source, header: Header, target: str, frame: int) -> bytes:
@@ -74,7 +80,7 @@ def frame_of(source: Source, header: Header, target: str, frame: int) -> bytes:
     pixels = header.pixels
     array, _ = decode(source, header, frame)
     assert pixels is not None
-    if target in NATIVE_TARGETS:
+    if target in UNCOMPRESSED:
         return array.astype(array.dtype.newbyteorder("<")).tobytes()
     return _encode(array, pixels, target)
 
@@ -93,20 +99,22 @@ def _decoded(path: Path, source: Source, header: Header, pixels: Pixels, target:
         raise Undrawable("The pixels are too many for a transfer syntax without compression.")
     vr = "OW" if array.dtype.itemsize > 1 else "OB"
     frames: list[Piece] = [("frames", 0, pixels.number_of_frames, array.nbytes)]
-    head = _head(0x7FE00010, vr, length + length % 2)
+    head = _head(0x7FE00010, vr, length + length % 2, target)
     return _whole(path, header, target, _changes(array, photometric, header), head, frames, bytes(length % 2))
 
 
 def _encapsulated(path: Path, source: Source, header: Header, pixels: Pixels, target: str) -> Plan:
     array, photometric = decode(source, header, 0)
     _encode(array, pixels, target)  # what its first frame cannot be encoded as, is said before anything is sent
-    head = _head(0x7FE00010, "OB", 0xFFFFFFFF) + ITEM.pack(0xFFFE, 0xE000, 0)
+    head = _head(0x7FE00010, "OB", 0xFFFFFFFF, target) + ITEM.pack(0xFFFE, 0xE000, 0)
     frames: list[Piece] = [("frames", 0, pixels.number_of_frames, 0)]
     changes = _changes(array, photometric, header)
     return _whole(path, header, target, changes, head, frames, ITEM.pack(0xFFFE, 0xE0DD, 0))
 
 
-def _head(tag: int, vr: str, length: int) -> bytes:
+def _head(tag: int, vr: str, length: int, target: str) -> bytes:
+    if target == IMPLICIT:
+        return struct.pack("<HHI", tag >> 16, tag & 0xFFFF, length)
     return struct.pack("<HH2sHI", tag >> 16, tag & 0xFFFF, vr.encode(), 0, length)
 
 
@@ -139,6 +147,8 @@ def _before_pixels(path: Path, header: Header, target: str, changes: dict[str, A
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True)
+        if header.transfer_syntax == BIG_ENDIAN:
+            _swap(dataset)
         for keyword, value in changes.items():
             setattr(dataset, keyword, value)
         for tag in OFFSET_TABLES:
@@ -151,8 +161,18 @@ def _before_pixels(path: Path, header: Header, target: str, changes: dict[str, A
         begin.write(bytes(128) + b"DICM")  # a preamble that is a program is not passed on
         write_file_meta_info(begin, meta)
         dataset.file_meta, dataset.preamble = pydicom.dataset.FileMetaDataset(), None
-        pydicom.dcmwrite(rest, dataset, implicit_vr=False, little_endian=True)
+        pydicom.dcmwrite(rest, dataset, implicit_vr=target == IMPLICIT, little_endian=True)
     return begin.getvalue(), rest.getvalue()
+
+
+def _swap(dataset: Dataset) -> None:
+    """Binary values of a big endian file in little endian: pydicom leaves these to us."""
+    for element in dataset:
+        if element.VR == "SQ":
+            for item in element.value:
+                _swap(item)
+        elif isinstance(element.value, bytes):
+            element.value = little_endian(str(element.VR), element.value)
 
 
 def _encode(array: NDArray[Any], pixels: Pixels, target: str) -> bytes:

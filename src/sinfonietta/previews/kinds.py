@@ -17,6 +17,21 @@ TEXTS = {
     "application/sql", "image/svg+xml",
 }  # fmt: skip
 
+STORAGE = "1.2.840.10008.5.1.4.1.1."
+DICOM_KINDS = {
+    "88.59": ("report",), "88.67": ("irradiation", "report"), "88.68": ("irradiation", "report"),
+    "88.73": ("irradiation", "report"), "88.76": ("irradiation", "report"),
+    **dict.fromkeys(("104.1", "104.2", "104.3", "104.4", "104.5"), ("document",)),
+    "66.4": ("segments",), "66.7": ("segments",), "128": ("suv",), "130": ("suv",),
+}  # fmt: skip
+"""How objects of a SOP class are shown besides image and tags; any other structured report: as a report."""
+
+
+def of_sop_class(sop_class: str) -> tuple[str, ...]:
+    """The kinds that a DICOM object has by its SOP class (PS3.4 B.5), the best first."""
+    ending = sop_class.removeprefix(STORAGE)
+    return DICOM_KINDS.get(ending, ("report",) if ending.startswith("88.") else ())
+
 
 @dataclass(frozen=True)
 class Showable:
@@ -26,16 +41,20 @@ class Showable:
     reason: str = ""
 
 
-def showable(media_type: str, size_bytes: int, state: str, *, has_image: bool = True) -> Showable:
+def showable(
+    media_type: str, size_bytes: int, state: str, *, has_image: bool = True, special: tuple[str, ...] = ()
+) -> Showable:
     """How a file can be shown.
 
-    ``state`` is the version's (``ready``, ``incomplete`` ...); ``has_image``: of DICOM, that it holds pixels. Markup
-    that could run script (HTML, SVG) is shown as its source.
+    ``state`` is the version's (``ready``, ``incomplete`` ...); ``has_image``: of DICOM, that it holds pixels;
+    ``special``: how else it can be shown. Markup that could run script (HTML, SVG) is shown as its source.
     """
     if state == "quarantined":
         return Showable((), "It is held in quarantine until a data manager decides.")
     if media_type == "application/dicom":
-        return Showable(("image", "tags") if has_image and state != "incomplete" else ("tags",))
+        if state == "incomplete":
+            return Showable(("tags",))
+        return Showable((*special, *(("image",) if has_image else ()), "tags"))
     if size_bytes == 0:
         return Showable((), "The file is empty.")
     if media_type in IMAGES:

@@ -32,12 +32,6 @@ def in_request(request: str) -> Actor:
     return replace(WHO, origin=Origin("api", request, "192.0.2.1"))
 
 
-@pytest.fixture
-def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No clock of its own flushes the buffer during the test."""
-    monkeypatch.setattr(services, "FLUSH_S", 3600.0)
-
-
 def test_an_event_says_who_did_what_to_what_by_which_door() -> None:
     services.record(actor=WHO, action="file.added", target=FILE, collection=STUDY, size_bytes=5)
     event = Event.objects.get()
@@ -53,7 +47,6 @@ def test_an_event_goes_with_its_transaction() -> None:
     assert not Event.objects.exists()
 
 
-@pytest.mark.usefixtures("by_hand")
 def test_a_read_costs_the_reader_no_query() -> None:
     with CaptureQueriesContext(connection) as seen:
         services.record_read(actor=WHO, action="file.read", target=FILE, collection=STUDY)
@@ -69,7 +62,6 @@ def test_a_read_costs_the_reader_no_query() -> None:
     )
 
 
-@pytest.mark.usefixtures("by_hand")
 def test_the_same_read_in_many_requests_is_one_event_with_a_count() -> None:
     for request in ("r1", "r2", "r3"):
         services.record_read(actor=in_request(request), action="file.read", target=FILE, version=2)
@@ -88,7 +80,6 @@ def test_the_same_read_in_many_requests_is_one_event_with_a_count() -> None:
     assert Event.objects.count() == 4
 
 
-@pytest.mark.usefixtures("by_hand")
 def test_what_cannot_be_written_now_is_written_later(monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*arguments: object, **named: object) -> None:
         services.record_read(actor=WHO, action="file.read", target=FILE)  # somebody reads meanwhile
@@ -104,13 +95,13 @@ def test_what_cannot_be_written_now_is_written_later(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.django_db(transaction=True)
-def test_reads_are_written_by_the_clock() -> None:
+def test_reads_are_written_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "FLUSH_S", 0.1)
     services.record_read(actor=WHO, action="file.read", target=FILE)
     wait_until(Event.objects.exists, "the read was written")
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("by_hand")
 def test_a_full_buffer_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "MOST_WAITING", 10)
     for _ in range(10):
@@ -149,7 +140,6 @@ def test_a_process_that_ends_writes_what_waits() -> None:
     assert Event.objects.get().target == FILE
 
 
-@pytest.mark.usefixtures("by_hand")
 def test_the_audit_answers_newest_first_with_what_still_waits() -> None:
     services.record(actor=WHO, action="file.added", target=FILE)
     services.record(actor=SYSTEM, action="file.purged", target=FILE)

@@ -137,6 +137,13 @@ def test_where_no_installation_is_the_way_to_one_is_said(command: str, tmp_path:
     assert "Traceback" not in done.stderr
 
 
+def test_nobody_else_on_the_machine_reads_what_is_kept(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    subprocess.run([sys.executable, "-m", "sinfonietta", "init", "--data", str(tmp_path)], check=True)
+    made = [path for path in tmp_path.rglob("*") if path.stat().st_mode & 0o077]
+    assert (made, (tmp_path / "sinfonietta.sqlite3").exists()) == ([], True)
+
+
 def test_the_client_loads_no_django() -> None:
     program = "import sys; from sinfonietta.interfaces.cli import main, remote; print('django' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

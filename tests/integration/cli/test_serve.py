@@ -49,7 +49,9 @@ def children(pid: int) -> list[int]:
 
 
 def role(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[3]
+    """``web`` of ``python -m sinfonietta web``; empty of one that is just being born or dead."""
+    command = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    return command[3] if len(command) > 3 else ""
 
 
 def lives(pid: int) -> bool:

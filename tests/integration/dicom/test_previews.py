@@ -32,7 +32,7 @@ def hers(alice: Actor) -> Client:
     ("name", "state", "tag", "kinds", "image"),
     [
         ("CT_small.dcm", "ready", "CompressedSamples^CT1", ["image", "tags"], 200),
-        ("rtplan.dcm", "ready", "Plan1", ["tags"], 422),
+        ("rtplan.dcm", "ready", "Plan1", ["plan", "tags"], 422),
         ("JPEGLSNearLossless_08.dcm", "ready", "Photometric", ["image", "tags"], 200),  # names no study
         ("dicomdirtests/DICOMDIR", "ready", "PYDICOM_TEST", ["tags"], 422),
         ("MR_truncated.dcm", "incomplete", "CompressedSamples^MR1", ["tags"], 422),

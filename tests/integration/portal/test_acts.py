@@ -149,6 +149,18 @@ def test_what_runs_is_never_shown_as_a_page_of_ours(place: Place, owner: Client)
     assert b"<script>alert" not in owner.get(f"/nodes/{place.page.uid}").content
 
 
+def test_who_gives_away_their_own_right_is_led_to_what_they_still_see(
+    place: Place, owner: Client, reader: Client
+) -> None:
+    url = f"/nodes/{place.collection.uid}/share"
+    for level, there in (("read", f"/nodes/{place.collection.uid}"), ("", "/")):
+        owner.post(url, {"inherit": "no", "kind": "user", "who": "bob", "level": "manage"})
+        done = reader.post(url, {"inherit": "no", "kind": "user", "who": "bob", "level": level})
+        assert (done.status_code, json.loads(done["HX-Trigger"])["visit"]) == (204, there)
+    assert reader.get(there).status_code == 200
+    assert reader.post(url, {"inherit": "yes"}).status_code == 404
+
+
 def test_shared_seen_and_taken_back(place: Place, owner: Client, stranger: Client) -> None:
     url = f"/nodes/{place.folder.uid}"
     dialog = owner.get(f"{url}/share").content.decode()
@@ -342,3 +354,29 @@ def test_a_place_keeps_metadata_as_a_file_does(place: Place, owner: Client, read
     seen = reader.get(url).content.decode()
     assert ("scanner" in seen, "Save the description" in seen) == (True, False)
     assert "Save the description" in owner.get(url).content.decode()
+
+
+def test_names_are_suggested_where_somebody_is_named(reader: Client, alice: Actor) -> None:
+    assert '<option value="alice">' in reader.get("/people?user=ali").content.decode()
+    assert "option" not in reader.get("/people?add=").content.decode() + reader.get("/people").content.decode()
+
+
+def test_studies_are_found_between_two_dates(place: Place, owner: Client) -> None:
+    seen = {}
+    for asked in (
+        "date=2004-01-19",
+        "until=2004-01-19",
+        "date=2004-01-20",
+        "until=2004-01-18",
+        "date=2004-01-01&until=2004-12-31",
+    ):
+        seen[asked] = "CompressedSamples" in owner.get(f"/studies?{asked}").content.decode()
+    assert list(seen.values()) == [True, True, False, False, True]
+
+
+def test_who_must_sign_in_again_comes_back_to_the_page_and_not_to_its_part(place: Place, owner: Client) -> None:
+    page = f"http://testserver/nodes/{place.folder.uid}?name=x"
+    answer = Client().get("/jobs", headers=HTMX | {"HX-Current-URL": page})
+    assert answer.status_code == 401
+    assert answer["HX-Redirect"] == f"/sign-in?next=%2Fnodes%2F{place.folder.uid}%3Fname%3Dx"
+    assert owner.get("/jobs")["Cache-Control"] == "private, no-store"

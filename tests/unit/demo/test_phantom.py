@@ -59,9 +59,10 @@ def test_the_dose_is_its_formula_on_a_grid_of_its_own(made: tuple[Path, Truth]) 
     dose = dataset.pixel_array * float(dataset.DoseGridScaling)
     x0, y0, z0 = map(float, dataset.ImagePositionPatient)
     frame, row, column = np.unravel_index(dose.argmax(), dose.shape)
-    position = (x0 + 5.0 * column, y0 + 5.0 * row, z0 + float(dataset.GridFrameOffsetVector[frame]))
+    step = float(dataset.PixelSpacing[0])
+    position = (x0 + step * column, y0 + step * row, z0 + float(dataset.GridFrameOffsetVector[frame]))
     assert dose.max() == pytest.approx(float(found.dose_gy(*map(np.array, position))), abs=0.01)
-    assert np.linalg.norm(np.subtract(position, found.isocenter_mm)) < 5
+    assert np.linalg.norm(np.subtract(position, found.isocenter_mm)) < 2 * step
     assert dose.max() == pytest.approx(found.plateau_gy, rel=0.005)
 
 
@@ -113,7 +114,7 @@ def test_the_dose_report_adds_up(made: tuple[Path, Truth]) -> None:
             values |= numbers(item.get("ContentSequence", []))
         return values
 
-    said = numbers(pydicom.dcmread(folder / "Reports" / "dose report.dcm").ContentSequence)
+    said = numbers(pydicom.dcmread(folder / "Reports" / "CT dose report.dcm").ContentSequence)
     assert said["DLP"] == said["CT Dose Length Product Total"]
     assert said["DLP"] == pytest.approx(said["Mean CTDIvol"] * said["Scanning Length"] / 10)
     assert said["Scanning Length"] == pytest.approx(found.slices * found.spacing_mm[2], rel=1e-4)
@@ -140,13 +141,50 @@ def test_everything_refers_to_what_is_there(made: tuple[Path, Truth]) -> None:
     datasets = {path.stem: pydicom.dcmread(path) for path in folder.rglob("*.dcm")}
     uids = {dataset.SOPInstanceUID for dataset in datasets.values()}
     assert len(uids) == len(datasets)
-    assert {dataset.StudyInstanceUID for dataset in datasets.values()} == {found.study_uid}
+    assert len({(one.StudyInstanceUID, one.SeriesInstanceUID, one.Modality) for one in datasets.values()}) == len(
+        {one.SeriesInstanceUID for one in datasets.values()}
+    )
+    other_days = {one.StudyDate for one in datasets.values() if one.StudyInstanceUID != found.study_uid}
+    assert len(other_days) == 7
+    assert "20260302" not in other_days
     assert datasets["plan"].ReferencedStructureSetSequence[0].ReferencedSOPInstanceUID in uids
     assert datasets["dose"].ReferencedRTPlanSequence[0].ReferencedSOPInstanceUID in uids
+    named = _named(datasets["segments"]) | _named(datasets["key images"]) | _named(datasets["measurements"])
+    assert len(named) > 10
+    assert named <= uids
     placed = [
-        dataset for name, dataset in datasets.items() if name in ("plan", "dose") or name[:2] in ("ct", "pe", "mr")
-    ]
+        dataset for name, dataset in datasets.items()
+        if name in ("plan", "dose", "segments", "enhanced") or name[:3] in ("ct_", "pet", "mr_")
+    ]  # fmt: skip
     assert {dataset.FrameOfReferenceUID for dataset in placed} == {found.frame_of_reference_uid}
+    assert datasets["cbct_001"].FrameOfReferenceUID != found.frame_of_reference_uid
+
+
+def _named(dataset: pydicom.Dataset) -> set[str]:
+    return {str(element.value) for element in dataset.iterall() if element.keyword == "ReferencedSOPInstanceUID"}
+
+
+def test_the_segmentation_is_the_tumour(made: tuple[Path, Truth]) -> None:
+    folder, found = made
+    dataset = pydicom.dcmread(folder / "SEG" / "segments.dcm")
+    frames = [
+        item.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+        for item in dataset.PerFrameFunctionalGroupsSequence
+    ]
+    marked = sum(int(mask.sum()) for mask, number in zip(dataset.pixel_array, frames, strict=True) if number == 2)
+    volume_cm3 = marked * found.spacing_mm[0] * found.spacing_mm[1] * found.spacing_mm[2] / 1000
+    assert volume_cm3 == pytest.approx(truth.HEART.volume_cm3, rel=0.05)
+
+
+def test_the_enhanced_object_holds_the_slices(made: tuple[Path, Truth]) -> None:
+    folder, _ = made
+    enhanced = pydicom.dcmread(folder / "MR" / "enhanced.dcm")
+    for path in (folder / "MR").glob("mr_*.dcm"):
+        one = pydicom.dcmread(path)
+        frame = int(one.InstanceNumber) - 1
+        position = enhanced.PerFrameFunctionalGroupsSequence[frame].PlanePositionSequence[0].ImagePositionPatient
+        assert list(position) == list(one.ImagePositionPatient)
+        assert np.array_equal(enhanced.pixel_array[frame], one.pixel_array)
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def test_to_explicit_little_endian(kind: str, syntax: str, tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("_pool")
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("target", sorted(TARGETS))
+@pytest.mark.parametrize("target", [*sorted(TARGETS), IMPLICIT])
 def test_to_each_target(kind: str, target: str, tmp_path: Path) -> None:
     """As other readers decode it; and again from there to explicit little endian, as we do."""
     array = KINDS[kind][0]
@@ -215,6 +215,18 @@ def test_what_cannot_be_had_says_why(tmp_path: Path) -> None:
     assert "Videos" in problem(EXPLICIT)
     (tmp_path / "file").write_bytes(files.compressed([b"no jpeg at all"], SYNTAX + "4.70"))
     assert "decoded" in problem(EXPLICIT)
+
+
+@pytest.mark.usefixtures("_pool")
+def test_binary_values_of_a_big_endian_file(tmp_path: Path) -> None:
+    table = np.arange(6, dtype="<u2")
+    item = Dataset()
+    item.LUTDescriptor = [6, 0, 16]
+    item.add_new(0x00283006, "OW", table.byteswap().tobytes())
+    dataset = image(ModalityLUTSequence=[item])
+    (tmp_path / "file").write_bytes(encoded(dataset, BIG))
+    found, _ = converted(tmp_path / "file", EXPLICIT)
+    assert found.ModalityLUTSequence[0][0x00283006].value == table.tobytes()
 
 
 @pytest.mark.usefixtures("_pool")

@@ -12,16 +12,23 @@ from sinfonietta.accounts.models import Group, Membership, Token, User
 from sinfonietta.accounts.queries import PrincipalRef
 from sinfonietta.audit.models import Event
 from sinfonietta.common.errors import Invalid
+from sinfonietta.dicom.irradiation import DoseReport, Figure
 from sinfonietta.dicom.queries import identities
+from sinfonietta.dicom.reports import Content
+from sinfonietta.dicom.segments import Segmentation
 from sinfonietta.jobs.models import Job
 from sinfonietta.library.access import LEVEL_NAMES
 from sinfonietta.library.models import Level, Node, Version
 from sinfonietta.library.queries import Changes, Entry, Grants, ManifestRow, TrashEntry
+from sinfonietta.previews.overlays import Over, Pet
+from sinfonietta.previews.reports import Report
 
 Shape = dict[str, Any]
 LEVELS = {name: level for level, name in LEVEL_NAMES.items()}
 DICOM = "application/dicom"
 COLLECTION_FIELDS = ("description", "deidentification", "quota_bytes", "used_bytes")
+OBJECTS = {"report", "irradiation", "document", "segments", "suv"}
+"""Kinds that are answered below a file's preview."""
 FILE_FIELDS = ("size_bytes", "sha256", "media_type", "version", "state", "problem")
 
 
@@ -123,7 +130,68 @@ def preview_links(entry: Entry, kinds: Iterable[str]) -> dict[str, str]:
     content, pages = f"/api/v1/files/{entry.uid}/content", f"/files/{entry.uid}"
     if entry.media_type != DICOM:
         return dict.fromkeys(kinds, content)
-    return {kind: f"{pages}/{'image.png' if kind == 'image' else kind}" for kind in kinds}
+    of_pages = {"image": f"{pages}/image.png", "tags": f"{pages}/tags"}
+    own = {kind: f"/api/v1/files/{entry.uid}/{'preview/' if kind in OBJECTS else ''}{kind}" for kind in kinds}
+    return own | {kind: of_pages[kind] for kind in kinds if kind in of_pages}
+
+
+def report(found: Report) -> Shape:
+    """A structured report."""
+    seen = {uid: f"/api/v1/files/{row.node.uid}" for uid, row in found.seen.items()}
+    return {"title": vars(found.root.concept), "items": [_content(one, seen) for one in found.root.children]}
+
+
+def _content(one: Content, seen: dict[str, str]) -> Shape:
+    shape: Shape = {
+        "relation": one.relation, "kind": one.kind, "concept": vars(one.concept), "value": one.value,
+        "place": one.place, "more": one.more, "items": [_content(child, seen) for child in one.children],
+    }  # fmt: skip
+    if one.kind == "NUM":
+        shape |= {"number": one.number, "unit": vars(one.unit)}
+    if one.code:
+        shape |= {"code": vars(one.code)}
+    if one.reference:
+        sop_class, uid = one.reference
+        shape |= {"reference": {"sop_class": sop_class, "instance": uid, "file": seen.get(uid), "frames": one.frames}}
+    return shape
+
+
+def irradiation(found: DoseReport, sums: list[Figure]) -> Shape:
+    """A dose report."""
+    events = [vars(event) | {"figures": [_figure(one) for one in event.figures]} for event in found.events]
+    totals = [_figure(one) for one in found.totals]
+    return {"title": found.title, "totals": totals, "sums": [_figure(one) for one in sums], "events": events}
+
+
+def _figure(one: Figure) -> Shape:
+    return vars(one) | {"unit": one.unit}
+
+
+def segments(uid: UUID, found: Segmentation, over: Over) -> Shape:
+    """A segmentation."""
+    return {
+        "kind": found.kind,
+        "frame_of_reference": found.frame_of_reference,
+        "segments": found.as_dict()["segments"],
+        "images": [str(row.node.uid) for row in over.images],
+        "overlay": f"/files/{uid}/segments.png",
+        "reason": over.reason,
+    }
+
+
+def suv(uid: UUID, found: Pet) -> Shape:
+    """A PET image in SUV."""
+    return {
+        "factor": found.suv.factor if found.suv else None,
+        "how": found.suv.how if found.suv else "",
+        "reason": found.reason,
+        "unit": found.unit,
+        "backgrounds": [
+            {"series": one.series_uid, "modality": one.modality, "description": one.description, "images": one.images}
+            for one in found.backgrounds
+        ],
+        "overlay": f"/files/{uid}/fused.png",
+    }
 
 
 def changes(request: Request, found: Changes) -> Shape:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
-from sinfonietta.interfaces.api.views import collections, files, nodes, people, previews, work
+from sinfonietta.interfaces.api.views import (
+    collections,
+    files,
+    nodes,
+    objects,
+    peers,
+    people,
+    previews,
+    radiotherapy,
+    work,
+)
 from sinfonietta.interfaces.http.access import signed_in
 
 app_name = "api"
@@ -36,6 +46,21 @@ urlpatterns = [
     path("files/<uuid:uid>/versions", files.VersionsView.as_view()),
     path("files/<uuid:uid>/versions/<int:number>/restore", files.RestoreVersionView.as_view()),
     path("files/<uuid:uid>/preview", previews.PreviewView.as_view()),
+    path("files/<uuid:uid>/preview/report", objects.ReportView.as_view()),
+    path("files/<uuid:uid>/preview/irradiation", objects.IrradiationView.as_view()),
+    path("files/<uuid:uid>/preview/document", objects.DocumentView.as_view()),
+    path("files/<uuid:uid>/preview/segments", objects.SegmentsView.as_view()),
+    path("files/<uuid:uid>/preview/suv", objects.SuvView.as_view()),
+    path("nodes/<uuid:uid>/doses", objects.DosesView.as_view()),
+    path("nodes/<uuid:uid>/doses.csv", objects.DosesCsvView.as_view()),
+    path("files/<uuid:uid>/radiotherapy", radiotherapy.BelongingView.as_view()),
+    path("files/<uuid:uid>/contours", radiotherapy.ContoursView.as_view()),
+    path("files/<uuid:uid>/dose", radiotherapy.DoseView.as_view()),
+    path("files/<uuid:uid>/dose.png", radiotherapy.DosePictureView.as_view()),
+    path("files/<uuid:uid>/histogram", radiotherapy.HistogramView.as_view()),
+    path("files/<uuid:uid>/histogram.csv", radiotherapy.HistogramCsvView.as_view()),
+    path("files/<uuid:uid>/plan", radiotherapy.PlanView.as_view()),
+    path("files/<uuid:uid>/plan/beams/<int:number>", radiotherapy.BeamView.as_view()),
     path("nodes", nodes.ByPathView.as_view()),
     path("nodes/<uuid:uid>", nodes.NodeView.as_view()),
     path("nodes/<uuid:uid>/children", nodes.ChildrenView.as_view()),
@@ -54,5 +79,12 @@ urlpatterns = [
     path("jobs", work.JobsView.as_view()),
     path("jobs/<uuid:uid>", work.JobView.as_view()),
     path("jobs/<uuid:uid>/cancel", work.CancelView.as_view()),
+    path("peers", peers.PeersView.as_view()),
+    path("peers/<uuid:uid>", peers.PeerView.as_view()),
+    path("peers/<uuid:uid>/echo", peers.EchoView.as_view()),
+    path("peers/<uuid:uid>/query", peers.QueryView.as_view()),
+    path("peers/<uuid:uid>/send", peers.SendView.as_view()),
+    path("peers/<uuid:uid>/fetch", peers.FetchView.as_view()),
+    path("peers/<uuid:uid>/mirror", peers.MirrorView.as_view()),
     path("audit", work.AuditView.as_view()),
 ]

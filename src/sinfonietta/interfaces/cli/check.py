@@ -97,6 +97,26 @@ def _decoding() -> str:
     return "a separate process reads and draws images"
 
 
+def _dicom_door() -> str:
+    import socket
+
+    from django.conf import settings
+
+    from sinfonietta.accounts.actor import SYSTEM
+    from sinfonietta.dicom.peers import queries, tls
+
+    options = settings.OPTIONS
+    secured = "with TLS" if tls.for_callers() else "without TLS"
+    if not options.dimse_port:
+        return f"off under `serve` (the setting dimse_port), {secured}"
+    unknown = [peer.ae_title for peer in queries.peers(actor=SYSTEM) if not queries.addresses(peer.host)]
+    if unknown:
+        raise RuntimeError(f"the hosts of these nodes have no address: {', '.join(unknown)}")
+    with socket.socket() as probe:
+        open_ = probe.connect_ex(("127.0.0.1", options.dimse_port)) == 0
+    return f"AE title {options.ae_title}, port {options.dimse_port} ({'open' if open_ else 'not open now'}), {secured}"
+
+
 PROBES: dict[str, Callable[[], str]] = {
     "configuration": _configuration,
     "database": _database,
@@ -104,4 +124,5 @@ PROBES: dict[str, Callable[[], str]] = {
     "bytes": _bytes,
     "secret key": _secret,
     "image decoding": _decoding,
+    "DICOM door": _dicom_door,
 }

@@ -23,7 +23,7 @@ PASSWORDS = "demo-passwords.txt"
 @click.option("--port", default=8000, show_default=True, help="Port of the web server.")
 @serve.coming_doors
 @site.problems_said
-def demo(host: str, port: int) -> None:
+def demo(host: str, port: int, dimse_port: int | None) -> None:
     """Fill a data folder with example data (once) and serve it until Ctrl-C."""
     os.environ.setdefault("SINFONIETTA_LOG_FORMAT", "text")
     os.environ.setdefault("SINFONIETTA_LOG_LEVEL", "WARNING")
@@ -31,7 +31,7 @@ def demo(host: str, port: int) -> None:
     if subprocess.call([sys.executable, "-m", "sinfonietta", "demo-fill"]):
         raise click.ClickException("The example data could not be made; see above.")
     _welcome(Path(os.environ.get("SINFONIETTA_DATA", "var/data")), host, port)
-    serve.run(host, port, None)
+    serve.run(host, port, dimse_port, None)
 
 
 def _welcome(data: Path, host: str, port: int) -> None:

@@ -13,6 +13,7 @@ from sinfonietta import __version__
 COMMANDS = {
     "serve": ("serve:serve", "Run all of it on one machine under one supervisor."),
     "web": ("serve:web", "Run the web server alone."),
+    "dimse": ("serve:dimse", "Run the DICOM door for other nodes alone."),
     "worker": ("serve:worker", "Run one process for background work alone."),
     "init": ("installation:init", "Make the data folder and the database."),
     "upgrade": ("installation:upgrade", "Bring the database up to this version."),
@@ -30,6 +31,9 @@ COMMANDS = {
     "create-token": ("tokens:create_token", "Make a token for programs; print it and nothing else."),
     "list-tokens": ("tokens:list_tokens", "Say which tokens an account has."),
     "revoke-token": ("tokens:revoke_token", "End a token at once."),
+    "create-peer": ("peers:create_peer", "Let a DICOM node talk to us."),
+    "list-peers": ("peers:list_peers", "List the DICOM nodes."),
+    "remove-peer": ("peers:remove_peer", "Forget a DICOM node."),
     "import": ("bring:import_", "Bring files and folders in from this machine's disk."),
     "verify": ("bring:verify", "Check that every row has its bytes and every byte its hash."),
     "reindex": ("bring:reindex", "Read all stored DICOM files again and bring the index up to date."),

@@ -73,9 +73,13 @@ def settings() -> Options:
 
 
 def start_django(*, must_exist: bool = True) -> None:
-    """Load the settings and the rooms. A clear error instead of a trace where the installation cannot be used."""
+    """Load the settings and the rooms. A clear error instead of a trace where the installation cannot be used.
+
+    What this process and its children write from here on is for their account alone, whoever made the data folder.
+    """
     from sinfonietta.config.options import ConfigurationError
 
+    os.umask(0o077)
     loaded = settings()
     os.environ["DJANGO_SETTINGS_MODULE"] = "sinfonietta.config.settings"
     try:

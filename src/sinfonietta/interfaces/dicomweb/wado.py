@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import Unavailable
-from sinfonietta.dicom import isolation, queries, services
+from sinfonietta.dicom import isolation, queries, removal
 from sinfonietta.dicom.delivery import Delivery, deliver
 from sinfonietta.dicom.errors import NotAcceptable
 from sinfonietta.dicom.models import DicomInstance
@@ -103,7 +103,7 @@ def retrieve(call: Call, **path: str) -> HttpResponseBase:
 
 def removed(call: Call, path: dict[str, str]) -> HttpResponse:
     """A study, a series or an instance to the trash: all that the caller sees of it here, or nothing."""
-    services.trash(actor=call.actor, root=call.root, keys=keys_of(path))
+    removal.trash(actor=call.actor, root=call.root, keys=keys_of(path))
     return HttpResponse(status=204)
 
 

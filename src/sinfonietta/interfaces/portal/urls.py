@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sinfonietta.interfaces.portal.views import account, actions, browse, dicom, files, people, sharing, sign_in, trash
+from sinfonietta.interfaces.portal.views import (
+    account,
+    actions,
+    browse,
+    dicom,
+    doses,
+    files,
+    overlays,
+    peers,
+    people,
+    reports,
+    sharing,
+    sign_in,
+    trash,
+)
 
 app_name = "portal"
 urlpatterns = [
@@ -31,10 +45,26 @@ urlpatterns = [
     path("files/<uuid:uid>/content", files.content, name="content"),
     path("files/<uuid:uid>/image.png", dicom.image, name="image"),
     path("files/<uuid:uid>/tags", dicom.tag_list, name="tags"),
+    path("files/<uuid:uid>/report", reports.branch, name="branch"),
+    path("files/<uuid:uid>/irradiation", reports.irradiation, name="irradiation"),
+    path("files/<uuid:uid>/document", reports.document, name="document"),
+    path("files/<uuid:uid>/segments.png", overlays.segments, name="segments"),
+    path("files/<uuid:uid>/fusion", overlays.fusion, name="fusion"),
+    path("files/<uuid:uid>/fused.png", overlays.fused, name="fused"),
+    path("files/<uuid:uid>/value", overlays.value, name="value"),
     path("files/<uuid:uid>/versions/<int:number>/restore", files.restore_version, name="restore-version"),
     path("trash", trash.trash, name="trash"),
+    path("doses", doses.doses, name="doses"),
+    path("doses.csv", doses.doses_csv, name="doses-csv"),
     path("studies", dicom.studies, name="studies"),
     path("studies/<str:study_uid>", dicom.study, name="study"),
+    path("dicom-nodes", peers.peers, name="peers"),
+    path("dicom-nodes/send", peers.send, name="send-study"),
+    path("dicom-nodes/<uuid:uid>", peers.peer, name="peer"),
+    path("dicom-nodes/<uuid:uid>/echo", peers.echo, name="echo-peer"),
+    path("dicom-nodes/<uuid:uid>/remove", peers.remove, name="remove-peer"),
+    path("dicom-nodes/<uuid:uid>/fetch", peers.fetch, name="fetch-study"),
+    path("dicom-nodes/<uuid:uid>/mirror", peers.mirror, name="mirror-peer"),
     path("jobs", account.jobs, name="jobs"),
     path("jobs/<uuid:uid>/cancel", account.cancel_job, name="cancel-job"),
     path("account", account.account, name="account"),

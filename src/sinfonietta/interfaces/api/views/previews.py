@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.common.errors import NotFound
+from sinfonietta.dicom import planning
 from sinfonietta.dicom import queries as dicom
 from sinfonietta.interfaces.api import serializers as s
 from sinfonietta.interfaces.api import shapes
@@ -17,13 +18,16 @@ from sinfonietta.interfaces.api.base import HouseView
 from sinfonietta.library import queries
 from sinfonietta.library.models import Node, Version
 from sinfonietta.previews.kinds import showable
+from sinfonietta.previews.objects import kinds_of
 
 
-def _has_image(actor: Actor, uid: UUID) -> bool:
+def _of_dicom(actor: Actor, uid: UUID) -> tuple[bool, tuple[str, ...]]:
+    """Whether a DICOM file has an image, and what else can be shown of it."""
     try:
-        return dicom.of_file(actor=actor, uid=uid).frames > 0
+        found = dicom.of_file(actor=actor, uid=uid)
     except NotFound:
-        return False
+        return False, ()
+    return found.frames > 0, kinds_of(found.row) if found.row else ()
 
 
 class PreviewView(HouseView):
@@ -34,8 +38,8 @@ class PreviewView(HouseView):
         if entry.kind != Node.Kind.FILE:
             raise NotFound
         is_dicom = entry.media_type == shapes.DICOM and entry.state != Version.State.QUARANTINED
-        has_image = is_dicom and _has_image(self.actor, uid)
-        found = showable(entry.media_type, entry.size_bytes or 0, entry.state, has_image=has_image)
-        return Response(
-            {"kinds": found.kinds, "links": shapes.preview_links(entry, found.kinds), "reason": found.reason}
-        )
+        has_image, special = _of_dicom(self.actor, uid) if is_dicom else (False, ())
+        found = showable(entry.media_type, entry.size_bytes or 0, entry.state, has_image=has_image, special=special)
+        rt = planning.SHOWN.get(planning.kind_of(actor=self.actor, uid=uid), ()) if is_dicom else ()
+        kinds = (*rt, *found.kinds)
+        return Response({"kinds": kinds, "links": shapes.preview_links(entry, kinds), "reason": found.reason})

@@ -14,14 +14,15 @@ from django.views.decorators.http import require_GET
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import Invalid, NotFound, Unavailable
-from sinfonietta.dicom import isolation, queries
+from sinfonietta.dicom import isolation, planning, queries
 from sinfonietta.dicom.models import DicomInstance, DicomSeries
 from sinfonietta.dicom.options import RenderOptions
 from sinfonietta.dicom.parse import MEDIA_TYPE
+from sinfonietta.dicom.peers.queries import usable as usable_peers
 from sinfonietta.dicom.tags import TagRow
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
-from sinfonietta.interfaces.portal.views import parts
+from sinfonietta.interfaces.portal.views import parts, reports
 from sinfonietta.library import queries as library
 from sinfonietta.library.models import Node
 
@@ -47,6 +48,7 @@ def context(actor: Actor, entry: library.Entry) -> dict[str, Any]:
     stack = _stack(actor, row, entry) or [{"id": str(entry.uid), "frames": found.frames}]
     return {
         "frames": found.frames,
+        "object": reports.context(actor, entry.uid, row) if row else {},
         "presets": found.presets,
         "rate": (rate := _rate_hz(found.rows)),
         "rates": sorted({*RATES_HZ, rate}),
@@ -134,8 +136,9 @@ def _options(request: HttpRequest) -> RenderOptions:
 @signed_in
 @require_GET
 def tag_list(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """The tags of a DICOM file, for the slice that the slider shows."""
-    return render(request, "portal/_tags.html", {"tags": queries.of_file(actor=actor_of(request), uid=uid).rows})
+    """The tags of a DICOM file, for the slice (and its ``frame``) that the slider shows."""
+    found = queries.of_file(actor=actor_of(request), uid=uid, frame=parts.number(request, "frame", 0))
+    return render(request, "portal/_tags.html", {"tags": found.rows})
 
 
 @signed_in
@@ -195,6 +198,8 @@ def study(request: HttpRequest, study_uid: str) -> HttpResponse:
     ]
     context = {
         "study": found, "attributes": found.attributes, "series": series, "scope": scope,
+        "peers": usable_peers(actor=actor),
         "viewer_url": viewer_url(scope.uid if scope else None, study_uid),
+        "radiotherapy": planning.first_of(actor=actor, root=root, study=study_uid),
     }  # fmt: skip
     return render(request, "portal/study.html", context)

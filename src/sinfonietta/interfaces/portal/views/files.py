@@ -17,7 +17,7 @@ from sinfonietta.common.errors import Forbidden, Invalid
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
 from sinfonietta.interfaces.http.content import serve_blob
-from sinfonietta.interfaces.portal.views import dicom, parts
+from sinfonietta.interfaces.portal.views import dicom, parts, radiotherapy
 from sinfonietta.library import queries, services
 from sinfonietta.previews.kinds import TEXT_LIMIT_BYTES, showable
 
@@ -41,6 +41,7 @@ def page(request: HttpRequest, actor: Actor, entry: queries.Entry, trail: list[q
         context |= _text(actor, entry)
     if is_dicom:
         context |= dicom.context(actor, entry)
+        context |= radiotherapy.context(request, actor, entry)
     return render(request, "portal/file.html", context)
 
 

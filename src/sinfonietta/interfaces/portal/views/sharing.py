@@ -7,13 +7,15 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from sinfonietta.accounts import queries as accounts
 from sinfonietta.accounts.actor import Actor
-from sinfonietta.common.errors import Problem
+from sinfonietta.common.errors import Forbidden, NotFound, Problem
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
+from sinfonietta.interfaces.portal.views import parts
 from sinfonietta.library import queries, services
 from sinfonietta.library.access import LEVEL_NAMES
 from sinfonietta.library.models import Level, Node
@@ -37,7 +39,21 @@ def share(request: HttpRequest, uid: UUID) -> HttpResponse:
             _put(actor, uid, request)
         except Problem as error:
             problem = error
-    context = _context(actor, uid) | {"problem": problem, "saved": request.method == "POST" and problem is None}
+    return _dialog(request, actor, uid, problem, saved=request.method == "POST" and problem is None)
+
+
+def _dialog(request: HttpRequest, actor: Actor, uid: UUID, problem: Problem | None, *, saved: bool) -> HttpResponse:
+    """The dialog as things stand; for who just gave away their own right, the way to what they still see."""
+    try:
+        context = _context(actor, uid) | {"problem": problem, "saved": saved}
+    except NotFound:
+        if not saved:
+            raise
+        return parts.said(request, "Saved. This place is not yours to see any more.", visit=reverse("portal:start"))
+    except Forbidden:
+        if not saved:
+            raise
+        return parts.said(request, "Saved. You do not manage this any more.", visit=reverse("portal:node", args=[uid]))
     return render(request, "portal/_share.html", context)
 
 
@@ -90,4 +106,4 @@ def set_owners(request: HttpRequest, uid: UUID) -> HttpResponse:
         services.set_owners(actor=actor, uid=uid, users=[UUID(owner) for owner in sorted(owners)])
     except Problem as error:
         problem = error
-    return render(request, "portal/_share.html", _context(actor, uid) | {"problem": problem, "saved": problem is None})
+    return _dialog(request, actor, uid, problem, saved=problem is None)

@@ -1,0 +1,1 @@
+"""Other DICOM nodes: who they are, what they may, and calling them."""
