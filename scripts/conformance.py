@@ -190,16 +190,20 @@ def _character_sets() -> Iterable[str]:
 
 def _dimse() -> str:
     rows = ["| service | UID | transfer syntaxes |", "|---|---|---|"]
-    for uid in sorted(negotiation.SERVICES):
-        rows.append(f"| {UID(uid).name} | {uid} | {len(negotiation.PLAIN)}: {', '.join(negotiation.PLAIN)} |")
+    messages = f"{len(negotiation.PLAIN)}: {', '.join(negotiation.PLAIN)}"
+    rows += [f"| {UID(uid).name} | {uid} | {messages} |" for uid in sorted(negotiation.SERVICES)]
     syntaxes = len(negotiation.transfer_syntaxes())
     rows.append(
         f"| {len(negotiation.storage_classes())} storage SOP classes, all that are known | | {syntaxes}, all that are known |"
     )
     rows += ["", "| level of C-FIND | keys that are matched |", "|---|---|"]
-    for level, keys in find.KEYS.items():
-        rows.append(f"| {level} | {', '.join(keyword_for_tag(int(tag, 16)) for tag in sorted(keys))} |")
+    named = {level: sorted(map(_keyword, keys)) for level, keys in find.KEYS.items()}
+    rows += [f"| {level} | {', '.join(keywords)} |" for level, keywords in named.items()]
     return "\n".join(rows) + "\n"
+
+
+def _keyword(tag: str) -> str:
+    return keyword_for_tag(int(tag, 16))
 
 
 def _services() -> list[str]:
