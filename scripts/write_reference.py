@@ -1,4 +1,4 @@
-"""Write the reference pages that the code itself knows: settings and command line.
+"""Write the reference pages that the code itself knows: settings, command line, DICOM conformance.
 
 .venv/bin/python scripts/write_reference.py           write them
 .venv/bin/python scripts/write_reference.py --check   exit 1 when they are not what the code says
@@ -15,6 +15,7 @@ import click
 
 os.environ.setdefault("SINFONIETTA_DATA", tempfile.gettempdir())
 
+import conformance  # beside this file
 from sinfonietta.config.options import PREFIX, Options
 from sinfonietta.interfaces.cli.main import COMMANDS, cli
 
@@ -70,7 +71,12 @@ def _cell(text: str) -> str:
 def main() -> int:
     """The command; the exit status."""
     stale = []
-    for name, text in {"settings.md": settings_page(), "command-line.md": commands_page()}.items():
+    pages = {
+        "settings.md": settings_page(),
+        "command-line.md": commands_page(),
+        "dicom-conformance.md": conformance.page(),
+    }
+    for name, text in pages.items():
         page = REFERENCE / name
         if "--check" not in sys.argv:
             page.write_text(text, encoding="utf-8")

@@ -151,7 +151,7 @@ TUS = [
 ]  # fmt: skip
 
 
-def _dicomweb(root: str, reads: Rule, lists: Rule, stores: Rule) -> list[Row]:
+def _dicomweb(root: str, reads: Rule, lists: Rule, stores: Rule, deletes: Rule) -> list[Row]:
     study = f"{root}studies/{STUDY}"
     series = f"{study}/series/{SERIES}"
     instance = f"{series}/instances/{INSTANCE}"
@@ -163,16 +163,23 @@ def _dicomweb(root: str, reads: Rule, lists: Rule, stores: Rule) -> list[Row]:
     found += [page(url, reads) for url in (study, series, instance)]
     found += [page(f"{url}/metadata", reads) for url in (study, series, instance)]
     found += [page(f"{instance}/{what}", reads) for what in ("frames/1", "bulk/7FE00010")]
+    found += [page(f"{url}/{what}", reads) for url in (study, series, instance) for what in ("bulkdata", "pixeldata")]
+    uids = f"studyUID={STUDY}&seriesUID={SERIES}&objectUID={INSTANCE}"
+    found += [page(f"{root}wado?requestType=WADO&contentType=application/dicom&{uids}", reads)]
+    found += [page(root, lists), Row("OPTIONS", f"/{root}", lists), page(f"{root}capabilities", lists)]
+    found += [Row("DELETE", f"/{url}", deletes, costly=True) for url in (study, series, instance)]
     pictures = ("rendered", "thumbnail", "frames/1/rendered", "frames/1/thumbnail")
     found += [page(f"{instance}/{what}", reads, costly=True) for what in pictures]
-    found += [page(f"{url}/thumbnail", reads, costly=True) for url in (study, series)]
+    found += [
+        page(f"{url}/{what}", reads, costly=True) for url in (study, series) for what in ("rendered", "thumbnail")
+    ]
     stored = [f"/{root}studies", f"/{study}"]
     return found + [Row("POST", url, stores, body_of(ct()), parts, costly=True) for url in stored]
 
 
-DICOMWEB = _dicomweb("dicomweb/", READ, ANYONE, ANYONE_WRITES)
-IN_COLLECTION = _dicomweb("dicomweb/collections/{collection}/", READ, READ, WRITE)
-IN_FOLDER = _dicomweb("dicomweb/folders/{folder}/", READ, READ, WRITE)
+DICOMWEB = _dicomweb("dicomweb/", READ, ANYONE, ANYONE_WRITES, WRITE)
+IN_COLLECTION = _dicomweb("dicomweb/collections/{collection}/", READ, READ, WRITE, WRITE)
+IN_FOLDER = _dicomweb("dicomweb/folders/{folder}/", READ, READ, WRITE, WRITE)
 
 PAGES = [
     page("", ANYONE), page("shared", ANYONE), form("collections", ANYONE_WRITES, "name=n"),

@@ -20,6 +20,7 @@ USER_CREATED = ["sinfonietta.library.services.make_home"]
 JOB_KINDS = {
     "blobs.collect": "sinfonietta.blobs.tasks.collect",
     "blobs.strays": "sinfonietta.blobs.tasks.strays",
+    "dicom.reindex": "sinfonietta.dicom.reindex.run",
     "ingest.expire": "sinfonietta.ingest.tasks.expire",
     "library.purge": "sinfonietta.library.tasks.purge",
     "library.copy": "sinfonietta.library.tasks.copy",

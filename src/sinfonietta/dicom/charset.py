@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 # The single character sets that nearly all files use; the others, and code extensions, are pydicom's.
-_PLAIN = {
+PLAIN = {
     "": "latin-1",  # ISO_IR 6 is ASCII; bytes above it are read as Latin-1 rather than lost
     "ISO_IR 6": "latin-1",
     "ISO_IR 100": "latin-1",
@@ -33,7 +33,7 @@ class Charset:
     """Decodes text values; what cannot be decoded becomes U+FFFD, never an error."""
 
     def __init__(self, terms: Sequence[str] = ()) -> None:
-        self._codec = _PLAIN.get(terms[0]) if len(terms) == 1 else None if terms else "latin-1"
+        self._codec = PLAIN.get(terms[0]) if len(terms) == 1 else None if terms else "latin-1"
         self._encodings: list[str] = [] if self._codec else _encodings(tuple(terms))
 
     def text(self, value: bytes) -> str:

@@ -72,6 +72,14 @@ def _render(path: str, limits: dict[str, int], frame: int, options: dict[str, An
         return {}, render(source, header, frame, RenderOptions(**options))
 
 
+def _animate(path: str, limits: dict[str, int], options: dict[str, Any]) -> Answer:
+    from sinfonietta.dicom.render import animate  # noqa: PLC0415
+
+    header = _image(path, limits)
+    with open_dataset(Path(path), header, Limits(**limits)) as source:
+        return {}, animate(source, header, RenderOptions(**options))
+
+
 def _decode(path: str, limits: dict[str, int], frame: int) -> Answer:
     from sinfonietta.dicom.decode import decode  # noqa: PLC0415
 
@@ -86,6 +94,42 @@ def _decode(path: str, limits: dict[str, int], frame: int) -> Answer:
         "photometric": photometric,
     }
     return described, array.astype(array.dtype.newbyteorder("<")).tobytes()
+
+
+def _transcode(path: str, limits: dict[str, int], target: str) -> Answer:
+    from sinfonietta.dicom.transcode import plan  # noqa: PLC0415
+
+    header = _image(path, limits)
+    with open_dataset(Path(path), header, Limits(**limits)) as source:
+        made = plan(Path(path), source, header, target)
+    return {"pieces": made.pieces}, made.body
+
+
+def _transcoded_frame(path: str, limits: dict[str, int], target: str, frame: int) -> Answer:
+    from sinfonietta.dicom.transcode import frame_of  # noqa: PLC0415
+
+    header = _image(path, limits)
+    with open_dataset(Path(path), header, Limits(**limits)) as source:
+        return {}, frame_of(source, header, target, frame)
+
+
+def _compose(path: str, limits: dict[str, int], kind: str, bulk: dict[str, Any]) -> Answer:
+    from sinfonietta.dicom.compose import Bulk, compose, datasets  # noqa: PLC0415
+    from sinfonietta.dicom.native import Malformed  # noqa: PLC0415
+
+    try:
+        found = datasets(Path(path).read_bytes(), kind)
+    except Malformed as malformed:
+        raise Refused("Malformed", str(malformed)) from malformed
+    given = {location: Bulk(tuple(sizes), syntax) for location, (sizes, syntax) in bulk.items()}
+    made, body = compose(found, given)
+    return {"files": [asdict(one) for one in made]}, body
+
+
+def _xml(path: str, limits: dict[str, int]) -> Answer:
+    from sinfonietta.dicom.native import to_xml  # noqa: PLC0415
+
+    return {}, to_xml(_image(path, limits).json)
 
 
 def _bulk(path: str, limits: dict[str, int], uri: str) -> Answer:
@@ -147,14 +191,6 @@ def _overlay(path: str, limits: dict[str, int], plane: dict[str, Any], wanted: l
     return {"segments": sorted(found)}, overlay.png(picture)
 
 
-def _transcode(path: str, limits: dict[str, int], syntax: str) -> Answer:
-    from sinfonietta.dicom.transcode import dataset  # noqa: PLC0415
-
-    header = _image(path, limits)
-    with open_dataset(Path(path), header, Limits(**limits)) as source:
-        return {}, dataset(Path(path), source, header, syntax)
-
-
 def _image(path: str, limits: dict[str, int]) -> Header:
     header = _header(path, _stamp(path), **limits)
     if header is None:
@@ -177,13 +213,17 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
     "tags": _tags,
     "structures": _structures,
     "render": _render,
+    "animate": _animate,
     "decode": _decode,
+    "transcode": _transcode,
+    "transcoded frame": _transcoded_frame,
     "bulk": _bulk,
+    "xml": _xml,
+    "compose": _compose,
     "report": _report,
     "irradiation": _irradiation,
     "segments": _segments,
     "overlay": _overlay,
-    "transcode": _transcode,
 }
 
 

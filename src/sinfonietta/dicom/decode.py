@@ -24,6 +24,9 @@ DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
 JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
 VIDEOS = frozenset(f"1.2.840.10008.1.2.4.{number}{part}" for number in range(100, 109) for part in ("", ".1"))
 REFERENCED = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (94, 95, 204, 205))
+JPEG_XL = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (110, 111, 112))
+OWN = frozenset({DEFLATED_FRAMES, *JPEG_XL})
+"""Decoded here; pydicom has no decoder for them."""
 DEPTHS = {"PixelData": {1, 8, 16, 32, 64}, "FloatPixelData": {32}, "DoubleFloatPixelData": {64}}
 
 
@@ -116,7 +119,24 @@ def _compressed(data: bytes, pixels: Pixels, syntax: str) -> tuple[NDArray[Any],
         if array.shape != (pixels.rows, pixels.columns):
             raise Undrawable("The compressed image has another size than the file says.")
         return array, pixels.photometric
+    if syntax in JPEG_XL:
+        return _jpeg_xl(data, pixels)
     return _by_pydicom(data, pixels, syntax)
+
+
+def _jpeg_xl(data: bytes, pixels: Pixels) -> tuple[NDArray[Any], str]:
+    import imagecodecs  # noqa: PLC0415
+
+    try:
+        array: NDArray[Any] = imagecodecs.jpegxl_decode(data)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise Undrawable("The compressed image is damaged.") from error
+    expected = (pixels.rows, pixels.columns, 3) if pixels.samples == 3 else (pixels.rows, pixels.columns)
+    if array.shape != expected or array.dtype.itemsize * 8 != pixels.bits_allocated:
+        raise Undrawable("The compressed image has another size than the file says.")
+    if pixels.pixel_representation:
+        array = array.view(f"i{array.dtype.itemsize}")
+    return array, "RGB" if pixels.samples == 3 else pixels.photometric
 
 
 def _jpeg_precision(data: bytes) -> int:

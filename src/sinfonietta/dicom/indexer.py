@@ -15,7 +15,7 @@ from sinfonietta.dicom import attributes
 from sinfonietta.dicom.models import DicomHeader, DicomInstance, DicomSeries
 from sinfonietta.dicom.packing import header_of, pack_places
 from sinfonietta.dicom.parse import Header
-from sinfonietta.library.models import Node, Version
+from sinfonietta.library.models import Node, Trash, Version
 
 SHOWN = (Version.State.READY, Version.State.CONFLICT)
 """States of a version that DICOMweb shows."""
@@ -94,19 +94,53 @@ def _insert(node: Node, version: Version, header: Header) -> DicomInstance:
 
 
 def _row(node: Node, version: Version, header: Header) -> DicomInstance:
-    return DicomInstance(
-        version=version,
-        node=node,
-        study_uid=header.study_uid,
-        series_uid=header.series_uid,
-        sop_uid=header.sop_instance_uid,
-        sop_class=header.sop_class_uid,
-        modality=header.modality[: attributes.TEXT_LENGTH],
-        instance_number=attributes.number(header.json, "00200013"),
-        transfer_syntax=header.transfer_syntax[:64],
-        frames=header.pixels.number_of_frames if header.pixels else 0,
-        json=attributes.members(header.json, attributes.INSTANCE_TAGS),
-    )
+    return DicomInstance(version=version, node=node, **_columns(header))
+
+
+def _columns(header: Header) -> dict[str, Any]:
+    return {
+        "study_uid": header.study_uid,
+        "series_uid": header.series_uid,
+        "sop_uid": header.sop_instance_uid,
+        "sop_class": header.sop_class_uid,
+        "modality": header.modality[: attributes.TEXT_LENGTH],
+        "instance_number": attributes.number(header.json, "00200013"),
+        "transfer_syntax": header.transfer_syntax[:64],
+        "frames": header.pixels.number_of_frames if header.pixels else 0,
+        "json": attributes.members(header.json, attributes.INSTANCE_TAGS),
+    }
+
+
+def renew(instance: DicomInstance, header: Header) -> None:
+    """Bring the rows of a version up to date with its header, read again. The collection is locked."""
+    columns = _columns(header)
+    identity = ("study_uid", "series_uid", "sop_uid")
+    is_other = any(getattr(instance, name) != columns[name] for name in identity)
+    was_seen = instance.series_id is not None
+    if is_other and was_seen:
+        _leave(DicomInstance.objects.filter(version_id=instance.version_id))
+        instance.series = None
+    DicomInstance.objects.filter(version_id=instance.version_id).update(**columns)
+    DicomHeader.objects.filter(instance=instance).update(dataset=header.packed, places=pack_places(header))
+    for name, value in columns.items():
+        setattr(instance, name, value)
+    if is_other and was_seen:
+        _enter([instance])
+    elif instance.series_id is not None:
+        described = DicomSeries.objects.filter(id=instance.series_id, described_by=instance.version_id)
+        described.update(**attributes.series_columns(header.json))
+
+
+def discover(version: Version, header: Header) -> None:
+    """Rows for a version that had none: its dataset could not be read to its end before. The collection is locked."""
+    node = version.node
+    instance = _insert(node, version, header)
+    if version.state == Version.State.INCOMPLETE:
+        version.state, version.problem = Version.State.READY, ""
+        version.save(update_fields=["state", "problem"])
+    is_trashed = Trash.objects.filter(node=node).exists()  # itself; what is above it hides it by other means
+    if node.current_id == version.id and not is_trashed:
+        _enter([instance])
 
 
 def _clone(original: DicomInstance | None, node: Node, version: Version) -> DicomInstance | None:

@@ -34,7 +34,7 @@ from sinfonietta.dicom.tags import TagRow
 if TYPE_CHECKING:
     from sinfonietta.dicom.rt.structures import StructureSet
 
-DRAWING = frozenset({"render", "decode", "overlay", "report", "segments"})
+DRAWING = frozenset({"render", "animate", "decode", "transcode", "transcoded frame", "overlay", "report", "segments"})
 # A child that has been idle for nearly as long as it may be could end just when it is asked.
 IDLE_MARGIN_S = 2.0
 
@@ -71,7 +71,11 @@ class NoSuchValue(IsolationError):
     """The file has no bulk data under this name."""
 
 
-_ERRORS = {kind.__name__: kind for kind in (Crashed, TimedOut, TooBig, Undrawable, Unreadable, NoSuchValue)}
+class Malformed(IsolationError):
+    """The text is no metadata of DICOM."""
+
+
+_ERRORS = {kind.__name__: kind for kind in (Crashed, TimedOut, TooBig, Undrawable, Unreadable, NoSuchValue, Malformed)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,14 +206,34 @@ class Sandbox:
         """As ``render.render``: a PNG or JPEG. Raises Undrawable, Crashed, TimedOut, TooBig, Unreadable."""
         return self._call("render", path, frame=frame, options=asdict(options) if options else {})[1]
 
+    def animate(self, path: Path, options: RenderOptions) -> bytes:
+        """As ``render.animate``: a GIF. Raises as ``render``."""
+        return self._call("animate", path, options=asdict(options))[1]
+
     def decode_frame(self, path: Path, frame: int = 0) -> DecodedFrame:
         """A frame as native pixels, for explicit VR little endian. Raises as ``render``."""
         head, body = self._call("decode", path, frame=frame)
         return DecodedFrame(body, **head)
 
-    def transcode(self, path: Path, syntax: str) -> bytes:
-        """The dataset in explicit or implicit VR little endian, as ``transcode.dataset``. Raises as ``render``."""
-        return self._call("transcode", path, syntax=syntax)[1]
+    def transcode(self, path: Path, target: str) -> tuple[list[list[Any]], bytes]:
+        """``transcode.plan``: its pieces and its body. Raises as ``render``."""
+        head, body = self._call("transcode", path, target=target)
+        return head["pieces"], body
+
+    def transcoded_frame(self, path: Path, target: str, frame: int) -> bytes:
+        """``transcode.frame_of``. Raises as ``render``."""
+        return self._call("transcoded frame", path, target=target, frame=frame)[1]
+
+    def xml(self, path: Path) -> bytes:
+        """The dataset as the Native DICOM Model, bulk data by relative URIs. Raises as ``parse``."""
+        return self._call("xml", path)[1]
+
+    def compose(
+        self, path: Path, kind: str, bulk: dict[str, tuple[list[int], str]]
+    ) -> tuple[list[dict[str, Any]], bytes]:
+        """``compose.compose`` of the metadata (``kind``: json or xml) in a file. Raises Malformed, and as ``parse``."""
+        head, body = self._call("compose", path, kind=kind, bulk=bulk)
+        return head["files"], body
 
     def bulk(self, path: Path, uri: str) -> bytes:
         """The bytes of a bulk value by its URI in the header's JSON. Raises NoSuchValue, and as ``parse``."""

@@ -193,6 +193,18 @@ def frame_ranges(source: Source, pixels: Pixels, index: int) -> list[Fragment]:
     return ranges
 
 
+def fragments(source: Source, pixels: Pixels) -> list[Fragment]:
+    """All fragments of encapsulated pixel data, without the basic offset table: the stream of a video."""
+    found, at, end = [], pixels.offset, pixels.offset + pixels.length
+    while at + ITEM_HEAD <= end:
+        group, number_, length = struct.unpack("<HHI", source.read(at, ITEM_HEAD))
+        if (group, number_) != (0xFFFE, 0xE000):
+            break
+        found.append((at + ITEM_HEAD, length))
+        at += ITEM_HEAD + length
+    return found[1:]
+
+
 def frame_bytes(source: Source, pixels: Pixels, index: int) -> bytes:
     """One frame as stored, ``index`` from 0: a compressed stream, or native pixels.
 

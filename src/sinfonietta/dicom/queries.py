@@ -24,7 +24,7 @@ from sinfonietta.dicom.functional import of_frame
 from sinfonietta.dicom.models import DicomHeader, DicomInstance, DicomSeries
 from sinfonietta.dicom.options import presets
 from sinfonietta.dicom.packing import dataset_of, header_of
-from sinfonietta.dicom.parse import MEDIA_TYPE
+from sinfonietta.dicom.parse import MEDIA_TYPE, Header
 from sinfonietta.dicom.selection import InstanceRow, SeriesRow
 from sinfonietta.library import access
 from sinfonietta.library.models import Node, base36
@@ -333,6 +333,20 @@ def files(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) ->
     return rows
 
 
+def all_files(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[Node]:
+    """Every file of a study, a series or an instance, those too that another one with the same UID stands before.
+
+    Raises NotFound when there are none.
+    """
+    seen = visible(actor, root, "series__")
+    uids = {"study_uid": keys.get("0020000D"), "series_uid": keys.get("0020000E"), "sop_uid": keys.get("00080018")}
+    wanted = {column: uid for column, uid in uids.items() if uid}
+    rows = DicomInstance.objects.filter(seen, series__isnull=False, **wanted).select_related("node").order_by("node_id")
+    if not rows:
+        raise NotFound("There is no such study, series or instance, or it is not yours to see.")
+    return [row.node for row in rows]
+
+
 def instance(*, actor: Actor, root: Node | None = None, study: str, series: str, uid: str) -> DicomInstance:
     """One instance with ``header``, ``version.blob``, ``node`` and ``series.container``. Raises NotFound."""
     named = selection.Condition("i.sop_uid = %s AND i.series_uid = %s AND i.study_uid = %s", (uid, series, study))
@@ -341,6 +355,11 @@ def instance(*, actor: Actor, root: Node | None = None, study: str, series: str,
     if not found:
         raise NotFound("There is no such instance, or it is not yours to see.")
     return found[0]
+
+
+def header(row: DicomInstance) -> Header:
+    """The header of an instance that the caller has been shown."""
+    return header_of(DicomHeader.objects.values_list("places", flat=True).get(instance_id=row.version_id))
 
 
 @dataclass

@@ -7,24 +7,75 @@ folded into one look-up table for images of up to 16 bits. What cannot be drawn 
 from __future__ import annotations
 
 import io
+import math
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sinfonietta.dicom.decode import Undrawable, decode
+from sinfonietta.dicom.annotate import annotated
+from sinfonietta.dicom.decode import MAX_SAMPLES, Undrawable, decode
 from sinfonietta.dicom.grey import Grey, grey_of, lut_values
 from sinfonietta.dicom.options import RenderOptions, presets
 from sinfonietta.dicom.parse import Header
-from sinfonietta.dicom.pixels import Pixels
+from sinfonietta.dicom.pixels import Pixels, number
 from sinfonietta.dicom.source import Source
+
+MOST_FRAMES = 1000
 
 
 def render(source: Source, header: Header, frame: int = 0, options: RenderOptions | None = None) -> bytes:
     """Frame ``frame`` (from 0) as an encoded picture. Raises Undrawable."""
     options = options or RenderOptions()
-    return _encode(_scale(picture(source, header, frame, options), header.json, options.max_size), options)
+    return _encode(_finished(source, header, frame, options), options)
+
+
+def _finished(source: Source, header: Header, frame: int, options: RenderOptions) -> NDArray[np.uint8]:
+    """The picture as it is sent: cut out, scaled, and last of all annotated (DICOM PS3.18 8.3.5.1)."""
+    drawn = picture(source, header, frame, options)
+    if options.region:
+        drawn = _cut(drawn, *options.region)
+    if options.share:
+        (height, width), (left, top, right, bottom) = drawn.shape[:2], options.share
+        drawn = _cut(drawn, left * width, top * height, (right - left) * width, (bottom - top) * height)
+    drawn = _scale(drawn, header.json, options.max_size, enlarge=options.enlarge)
+    return annotated(drawn, header.json, options.annotations) if options.annotations else drawn
+
+
+def animate(source: Source, header: Header, options: RenderOptions) -> bytes:
+    """All frames as an animated GIF, at the pace that the file names. Raises Undrawable, also for too many."""
+    from PIL import Image  # noqa: PLC0415
+
+    count = header.pixels.number_of_frames if header.pixels else 0
+    first = _finished(source, header, 0, options)
+    if count > MOST_FRAMES or count * first.size > MAX_SAMPLES:
+        raise Undrawable("The image has too many frames for one picture that moves; ask for them one by one.")
+    rest = [Image.fromarray(_finished(source, header, index, options)) for index in range(1, count)]
+    out = io.BytesIO()
+    Image.fromarray(first).save(
+        out, "GIF", save_all=True, append_images=rest, duration=_frame_ms(header.json), loop=0, optimize=False
+    )
+    return out.getvalue()
+
+
+def _frame_ms(dataset: dict[str, Any]) -> float:
+    """How long a frame is shown, in milliseconds (DICOM PS3.3 C.7.6.5): Frame Time, or by a rate; else 100."""
+    if (time := number(dataset, "00181063")) and time > 0:
+        return min(max(time, 20.0), 10_000.0)
+    for tag in ("00082144", "00180040"):
+        if (rate := number(dataset, tag)) and rate > 0:
+            return min(max(1000 / rate, 20.0), 10_000.0)
+    return 100.0
+
+
+def _cut(drawn: NDArray[np.uint8], x: float, y: float, width: float, height: float) -> NDArray[np.uint8]:
+    """A region of the picture, as far as there is one; turned over where width or height is negative."""
+    left, top = max(round(x), 0), max(round(y), 0)
+    found = drawn[top : round(y + abs(height)), left : round(x + abs(width))]
+    if not found.size:
+        raise Undrawable("The region lies outside of the image.")
+    return np.ascontiguousarray(found[:: -1 if height < 0 else 1, :: -1 if width < 0 else 1])
 
 
 def picture(source: Source, header: Header, frame: int, options: RenderOptions) -> NDArray[np.uint8]:
@@ -83,9 +134,9 @@ def _eight_bits(array: NDArray[Any], pixels: Pixels) -> NDArray[np.uint8]:
 def _palette(array: NDArray[Any], source: Source, header: Header) -> NDArray[np.uint8]:
     """Palette colour (DICOM PS3.3 C.7.6.3.1.5, C.7.9)."""
     channels = []
-    for number in (1, 2, 3):
-        descriptor = header.json.get(f"0028110{number}", {}).get("Value", [])
-        values = lut_values(source, header, header.json, f"0028120{number}", descriptor)
+    for channel in (1, 2, 3):
+        descriptor = header.json.get(f"0028110{channel}", {}).get("Value", [])
+        values = lut_values(source, header, header.json, f"0028120{channel}", descriptor)
         if values is None:
             raise Undrawable("The palette of the image is missing, segmented or damaged.")
         start = descriptor[1]
@@ -94,10 +145,12 @@ def _palette(array: NDArray[Any], source: Source, header: Header) -> NDArray[np.
     return np.stack(channels, axis=-1)
 
 
-def _scale(drawn: NDArray[np.uint8], dataset: dict[str, Any], box: tuple[int, int] | None) -> NDArray[np.uint8]:
-    """The picture, no larger than ``box``, with square pixels where the file's are not."""
+def _scale(
+    drawn: NDArray[np.uint8], dataset: dict[str, Any], box: tuple[int, int] | None, *, enlarge: bool = False
+) -> NDArray[np.uint8]:
+    """The picture, no larger than ``box`` (as large, with ``enlarge``), of square pixels where the file's are not."""
     height, width = drawn.shape[:2]
-    size = _size(width, height, _aspect(dataset), box)
+    size = _size(width, height, _aspect(dataset), box, most=math.inf if enlarge else 1.0)
     if size == (width, height):
         return drawn
     from PIL import Image  # noqa: PLC0415
@@ -105,14 +158,14 @@ def _scale(drawn: NDArray[np.uint8], dataset: dict[str, Any], box: tuple[int, in
     return np.asarray(Image.fromarray(drawn).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
 
 
-def _size(width: int, height: int, tall: float, box: tuple[int, int] | None) -> tuple[int, int]:
+def _size(width: int, height: int, tall: float, box: tuple[int, int] | None, *, most: float) -> tuple[int, int]:
     """Width and height on the screen, of pixels that are ``tall`` times as high as wide; stretched by four at most."""
     tall = min(max(tall, 0.25), 4.0)
     if tall > 1.01:
         height = round(height * tall)
     elif tall < 0.99:
         width = round(width / tall)
-    factor = min(1.0, box[0] / width, box[1] / height) if box else 1.0
+    factor = min(most, box[0] / width, box[1] / height) if box else 1.0
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
@@ -135,5 +188,8 @@ def _encode(drawn: NDArray[np.uint8], options: RenderOptions) -> bytes:
     from PIL import Image  # noqa: PLC0415
 
     out = io.BytesIO()
-    Image.fromarray(drawn).save(out, "JPEG", quality=options.quality)
+    if options.format == "gif":
+        Image.fromarray(drawn).save(out, "GIF")
+    else:
+        Image.fromarray(drawn).save(out, "JPEG", quality=options.quality)
     return out.getvalue()

@@ -25,7 +25,8 @@ from sinfonietta.dicom.source import Broken
 from sinfonietta.ingest import hooks
 from sinfonietta.ingest.services import Item, put_many
 from sinfonietta.library import access
-from sinfonietta.library.models import Level, Node
+from sinfonietta.library.models import Level, Node, Version
+from sinfonietta.library.services import Filed
 
 BATCH_FILES, BATCH_BYTES = 20, 64 << 20
 NAME_LENGTH = 120
@@ -49,7 +50,10 @@ Waiting = tuple[int, Item, Header]
 
 @dataclass(frozen=True)
 class Stored:
-    """What became of one instance. ``reason`` is 0 where it is filed, else a failure reason of DICOM."""
+    """What became of one instance. ``reason`` is 0 where it is filed, else a failure reason of DICOM.
+
+    ``problem`` is a sentence about that; of one that is filed a warning.
+    """
 
     sop_class_uid: str = ""
     sop_instance_uid: str = ""
@@ -174,6 +178,9 @@ class Filing:
     def _note(self, at: int, outcome: object) -> None:
         if isinstance(outcome, Problem):
             self.results[at] = replace(self.results[at], reason=reason_of(outcome), problem=str(outcome))
+        elif isinstance(outcome, Filed) and outcome.version.state == Version.State.CONFLICT:
+            said = "Another file with the same SOP Instance UID is there already; both are kept, as in conflict."
+            self.results[at] = replace(self.results[at], problem=said)
 
     def _missing(self, entries: list[Waiting]) -> list[Waiting]:
         """Those that are not filed below the target yet, as this instance."""

@@ -128,7 +128,7 @@ def _text(element: Mapping[str, Any], vr: str) -> tuple[str, int]:
         return _binary(data), 1
     values = element.get("Value") or []
     if vr == "PN":
-        return "\\".join(_person(value) for value in values), len(values)
+        return "\\".join(person(value) for value in values), len(values)
     if vr == "AT":
         return "\\".join(f"({value[:4]},{value[4:]})" for value in values if value), len(values)
     return "\\".join("" if value is None else _plain(value) for value in values), len(values)
@@ -147,7 +147,8 @@ def _binary(data: bytes) -> str:
     return data.hex(" ")
 
 
-def _person(value: object) -> str:
+def person(value: object) -> str:
+    """A person name of the DICOM JSON model as a DICOM string."""
     if not isinstance(value, Mapping):
         return ""
     return "=".join(value.get(kind, "") for kind in ("Alphabetic", "Ideographic", "Phonetic")).rstrip("=")

@@ -32,7 +32,10 @@ def path_of(route: str) -> str:
     return "/" + route
 
 
-PATHS = [path_of(route) for route, _, _ in SERVICES]
+QUERY = {"/wado": "?requestType=WADO&studyUID=1.2.3&seriesUID=1.2.3.1&objectUID=1.2.3.1.1"}
+PATHS = [path + QUERY.get(path, "") for path in (path_of(route) for route, _, _ in SERVICES)]
+OF_THE_SERVICE = {"/", "/capabilities"}
+"""What tells of the service, and of nobody's data."""
 SEARCHES = {path for path in PATHS if path.rsplit("/", 1)[-1] in {"studies", "series", "instances"}}
 
 
@@ -52,7 +55,7 @@ def test_a_stranger_sees_at_every_address_what_is_nowhere(
     absent = path.replace("1.2.3", "9.8.7")
     for stranger in (web(mallory), web(admin)):
         response, nothing = stranger.get(path), stranger.get(absent)
-        assert response.status_code == nothing.status_code == (200 if path in SEARCHES else 404)
+        assert response.status_code == nothing.status_code == (200 if path in SEARCHES | OF_THE_SERVICE else 404)
         assert content(response) == content(nothing).replace(b"9.8.7", b"1.2.3")
         for root in (f"/collections/{shown.uid}", f"/folders/{shown.uid}", f"/folders/{uuid4()}"):
             assert stranger.get(root + path).status_code == 404

@@ -103,7 +103,7 @@ def test_native_frames(alices: Web, alice: Actor, box: Node) -> None:
     assert content(alone) == _frame(1)
     for missing in ("0", "4", "1,9"):
         assert alices.get(f"{ONE}/frames/{missing}", STORED).status_code == 404
-    assert alices.get(f"{ONE}/frames/1", "image/jls").status_code == 406
+    assert alices.get(f"{ONE}/frames/1", "image/png").status_code == 406
 
 
 def _frame(number: int) -> bytes:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import Problem
-from sinfonietta.dicom import isolation
+from sinfonietta.dicom import isolation, queries
+from sinfonietta.dicom.delivery import deliver
 from sinfonietta.dicom.models import DicomInstance
 from sinfonietta.dicom.network.association import Context
 from sinfonietta.dicom.network.negotiation import EXPLICIT, IMPLICIT, MOST_CONTEXTS, Proposal
@@ -61,7 +62,7 @@ def dataset(row: DicomInstance, syntax: str) -> Iterator[bytes]:
     if syntax == row.transfer_syntax:
         return _stored(row, path)
     try:
-        return iter((isolation.pool().transcode(path, syntax),))
+        return deliver(path, queries.header(row), syntax).dataset()
     except isolation.IsolationError as error:
         raise CannotSend(str(error)) from error
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import click
+from rich.progress import Progress
 
 from sinfonietta.interfaces.cli import site
 from sinfonietta.interfaces.cli.remote import bar, files_of
@@ -95,3 +96,28 @@ def verify(repair: bool, json_: bool) -> None:
         site.say_table(findings, json_=json_)
         raise SystemExit(1)
     site.say({"findings": []}, json_=json_, sentence="Every row has its bytes, every byte its hash.")
+
+
+@click.command()
+@site.installation
+@site.as_json
+@click.option("--as-job", is_flag=True, help="Leave it to a worker, and print the id of the job.")
+@site.problems_said
+def reindex(as_job: bool, json_: bool) -> None:
+    """Read all stored DICOM files again and bring the index up to date; nothing disappears meanwhile."""
+    site.start_django()
+    from dataclasses import asdict
+
+    if as_job:
+        from sinfonietta.jobs import services as jobs
+
+        job = jobs.enqueue(actor=site.keeper(), kind="dicom.reindex", payload={})
+        site.say({"job": str(job.uid)}, json_=json_, sentence=str(job.uid))
+        return
+    from sinfonietta.dicom.reindex import reindex as again
+
+    with Progress(console=site.screen, transient=True) as progress:
+        task = progress.add_task("Reading files again", total=1.0)
+        counts = again(actor=site.keeper(), step=lambda done: progress.update(task, completed=done))
+    said = ", ".join(f"{name} {number}" for name, number in asdict(counts).items())
+    site.say(asdict(counts), json_=json_, sentence=f"Read again: {said}.")

@@ -71,6 +71,7 @@ def door(*methods: str) -> Callable[[Callable[..., HttpResponseBase]], Callable[
                 return HttpResponseNotAllowed(methods)
             return function(call_of(request, kind, root), **path)
 
+        view.methods = methods  # type: ignore[attr-defined]  # the capabilities tell them
         return view
 
     return decorate

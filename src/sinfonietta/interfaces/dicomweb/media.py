@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from sinfonietta.dicom.errors import NotAcceptable
 
 JSON = "application/dicom+json"
+XML = "application/dicom+xml"
 DICOM = "application/dicom"
 OCTETS = "application/octet-stream"
 MULTIPART = "multipart/related"
@@ -30,6 +31,20 @@ FRAME_TYPES = {
     _SYNTAX + "5": "image/dicom-rle",
 }
 """Media type of compressed frames by transfer syntax; others are octet streams."""
+VIDEO_SYNTAXES = frozenset(syntax for syntax, kind in FRAME_TYPES.items() if kind.startswith("video/"))
+DEFAULT_SYNTAXES = {
+    "image/jpeg": _SYNTAX + "4.70",
+    "image/jls": _SYNTAX + "4.80",
+    "image/jp2": _SYNTAX + "4.90",
+    "image/jpx": _SYNTAX + "4.92",
+    "image/jphc": _SYNTAX + "4.201",
+    "image/jxl": _SYNTAX + "4.110",
+    "image/dicom-rle": _SYNTAX + "5",
+    "video/mpeg": _SYNTAX + "4.100",
+    "video/mp4": _SYNTAX + "4.102",
+    "video/h265": _SYNTAX + "4.107",
+}
+"""What a media type means where no transfer syntax is said (DICOM PS3.18 8.7.3.3)."""
 
 _PART = re.compile(r'\s*;\s*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;,]*)')
 _RANGE = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+)")
@@ -61,7 +76,11 @@ class Accepted:
 
 def accepted(request: HttpRequest) -> list[Accepted]:
     """What the client accepts, the best first; the parameter ``accept`` goes before the header (PS3.18 8.3.3.1)."""
-    header = request.GET.get("accept") or request.headers.get("Accept", "*/*")
+    return read(request.GET.get("accept") or request.headers.get("Accept", "*/*"))
+
+
+def read(header: str) -> list[Accepted]:
+    """The ranges of an Accept header, the best first."""
     found: list[tuple[float, int, Accepted]] = []
     pos = 0
     while pos < len(header) and len(found) < MOST_RANGES:
@@ -92,14 +111,23 @@ def syntax_of(stated: str) -> str:
     return stated if re.fullmatch(r"[0-9.]{1,64}", stated) else ""
 
 
-def require_json(request: HttpRequest) -> str:
-    """The media type of a JSON answer. Raises NotAcceptable when the client takes none."""
+def of_metadata(request: HttpRequest, *, in_parts: bool = True) -> str:
+    """The media type of datasets in an answer: JSON, or XML (DICOM PS3.18 8.7.3.2).
+
+    XML goes in parts, one dataset each; where ``in_parts`` is False, it is one document. Raises NotAcceptable.
+    """
+    charsets = request.GET.get("charset") or request.headers.get("Accept-Charset") or "utf-8"
+    if not re.search(r"utf-?8|\*|iso_ir 192", charsets, re.IGNORECASE):
+        raise NotAcceptable("The answer is in UTF-8.")
     for one in accepted(request):
-        if one.media_type in {JSON, "*/*", "application/*"}:
+        if one.inner in {JSON, "*/*", "application/*"} and not one.is_multipart:
             return JSON
         if one.media_type == "application/json":
             return "application/json"
-    raise NotAcceptable("The answer is application/dicom+json.")
+        if one.inner == XML and one.is_multipart == in_parts:
+            return XML
+    as_xml = f'{MULTIPART}; type="{XML}"' if in_parts else XML
+    raise NotAcceptable(f"The answer is {JSON} or {as_xml}.")
 
 
 def choose(request: HttpRequest, offered: Sequence[str]) -> str:

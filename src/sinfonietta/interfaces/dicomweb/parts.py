@@ -1,4 +1,4 @@
-"""multipart/related answers (RFC 2387, DICOM PS3.18 8.6.1.2), streamed, with a length that is known before."""
+"""multipart/related answers (RFC 2387, DICOM PS3.18 8.6.1.2), streamed."""
 
 from __future__ import annotations
 
@@ -31,26 +31,36 @@ def gathered(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 @dataclass(frozen=True)
 class Part:
-    """One part: its media type, what else its head says, its size, and how to get its bytes when its turn has come."""
+    """One part: its media type, what else its head says, its size, and how to get its bytes when its turn has come.
+
+    ``size_bytes`` is None where only sending it tells.
+    """
 
     content_type: str
-    size_bytes: int
+    size_bytes: int | None
     content: Callable[[], Iterable[bytes]]
     location: str = ""
 
     def head(self) -> bytes:
         """The part's header."""
         where = f"Content-Location: {self.location}\r\n" if self.location else ""
-        return f"Content-Type: {self.content_type}\r\nContent-Length: {self.size_bytes}\r\n{where}\r\n".encode()
+        size = "" if self.size_bytes is None else f"Content-Length: {self.size_bytes}\r\n"
+        return f"Content-Type: {self.content_type}\r\n{size}{where}\r\n".encode()
 
 
-def multipart(request: HttpRequest, parts: Sequence[Part], inner: str) -> HttpResponseBase:
-    """The answer with these parts. Raises Unavailable when too many long streams are under way."""
+def multipart(request: HttpRequest, parts: Iterable[Part], inner: str) -> HttpResponseBase:
+    """The answer with these parts; its length is said where all of them are there and know theirs.
+
+    An iterator is asked for each part when its turn has come. Raises Unavailable when too many long streams are under
+    way.
+    """
     boundary = secrets.token_hex(16)
     line = f"\r\n--{boundary}\r\n".encode()
     tail = f"\r\n--{boundary}--\r\n".encode()
-    total = sum(len(line) + len(part.head()) + part.size_bytes for part in parts) + len(tail)
-    headers = {"Content-Length": str(total), "Cache-Control": "private, no-cache"}
+    headers = {"Cache-Control": "private, no-cache"}
+    total = _total(parts, len(line), len(tail)) if isinstance(parts, Sequence) else None
+    if total is not None:
+        headers["Content-Length"] = str(total)
     content_type = f'multipart/related; type="{inner}"; boundary={boundary}'
     if request.method == "HEAD":
         return HttpResponse(content_type=content_type, headers=headers)
@@ -61,18 +71,24 @@ def multipart(request: HttpRequest, parts: Sequence[Part], inner: str) -> HttpRe
             yield from part.content()
         yield tail
 
-    slot = Slot() if total >= LONG_BYTES else None
+    slot = Slot() if total is None or total >= LONG_BYTES else None
     return hold(StreamingHttpResponse(content(), content_type=content_type, headers=headers), slot)
+
+
+def _total(parts: Sequence[Part], line: int, tail: int) -> int | None:
+    sizes = [part.size_bytes for part in parts]
+    known = [size for size in sizes if size is not None]
+    if len(known) < len(sizes):
+        return None
+    return sum(line + len(part.head()) for part in parts) + sum(known) + tail
 
 
 def plain(request: HttpRequest, part: Part, **headers: str) -> HttpResponseBase:
     """The answer that is this part alone. Raises Unavailable when too many long streams are under way."""
-    headers |= {
-        "Content-Length": str(part.size_bytes),
-        "Cache-Control": "private, no-cache",
-        "X-Content-Type-Options": "nosniff",
-    }
+    headers |= {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
+    if part.size_bytes is not None:
+        headers["Content-Length"] = str(part.size_bytes)
     if request.method == "HEAD":
         return HttpResponse(content_type=part.content_type, headers=headers)
-    slot = Slot() if part.size_bytes >= LONG_BYTES else None
+    slot = Slot() if part.size_bytes is None or part.size_bytes >= LONG_BYTES else None
     return hold(StreamingHttpResponse(part.content(), content_type=part.content_type, headers=headers), slot)

@@ -12,12 +12,20 @@ from sinfonietta.common.errors import NotFound, TooLarge, Unavailable
 from sinfonietta.dicom import isolation
 from sinfonietta.dicom.errors import NotAcceptable
 from sinfonietta.dicom.models import DicomInstance
+from sinfonietta.dicom.options import COMPRESSED_TARGETS
 from sinfonietta.dicom.packing import header_of
 from sinfonietta.dicom.parse import BIG_ENDIAN, DEFLATED, IMPLICIT, Header, open_dataset
-from sinfonietta.dicom.pixels import Pixels, frame_bytes, frame_ranges
+from sinfonietta.dicom.pixels import Pixels, fragments, frame_bytes, frame_ranges
 from sinfonietta.dicom.source import Broken
 from sinfonietta.dicom.values import little_endian
-from sinfonietta.interfaces.dicomweb.media import EXPLICIT, FRAME_TYPES, OCTETS, Accepted, syntax_of
+from sinfonietta.interfaces.dicomweb.media import (
+    DEFAULT_SYNTAXES,
+    EXPLICIT,
+    FRAME_TYPES,
+    OCTETS,
+    Accepted,
+    syntax_of,
+)
 
 BLOCK_BYTES = 1 << 20
 MOST_FRAMES = 1000
@@ -29,9 +37,9 @@ NATIVE = {"", EXPLICIT, IMPLICIT, BIG_ENDIAN, *DEFLATED}
 
 @dataclass(frozen=True)
 class Values:
-    """A frame or a bulk value: its size and how to get its bytes, in blocks, when their turn has come."""
+    """A frame or a bulk value: its size (None: not known yet), and how to get its bytes, in blocks, in its turn."""
 
-    size_bytes: int
+    size_bytes: int | None
     content: Callable[[], Iterable[bytes]]
     media_type: str = OCTETS
     syntax: str = EXPLICIT
@@ -72,6 +80,9 @@ def frames_of(row: DicomInstance, numbers: Sequence[int], wanted: Sequence[Accep
             return _stored(row, header, header.pixels, numbers, (media_type, stored)), in_parts
         if one.inner == OCTETS and one.syntax in {"", EXPLICIT}:
             return _decoded(row, numbers), in_parts
+        target = one.syntax or DEFAULT_SYNTAXES.get(one.inner, "")
+        if target in COMPRESSED_TARGETS and FRAME_TYPES[target] == one.inner:
+            return _encoded(row, numbers, target), in_parts
     raise NotAcceptable(f'Frames here are multipart/related; type="{media_type}"; transfer-syntax={stored}')
 
 
@@ -113,18 +124,54 @@ def _rewritten(row: DicomInstance, header: Header, pixels: Pixels, index: int) -
 
 
 def _decoded(row: DicomInstance, numbers: Sequence[int]) -> list[Values]:
-    found: list[Values] = []
-    for number in numbers:
-        try:
-            data = isolation.pool().decode_frame(path_of(row), number - 1).data
-        except isolation.Busy as error:
-            raise Unavailable(str(error)) from error
-        except isolation.IsolationError as error:
-            raise NotAcceptable(f"The frame cannot be decoded here: {error}") from error
-        found.append(Values(len(data), partial(iter, (data,))))
-        if len(found) < len(numbers) and sum(one.size_bytes for one in found) + len(data) > MOST_BYTES:
-            raise TooLarge("So many frames are too large to be decoded at once; ask for them one by one.")
-    return found
+    """Native frames, each decoded when its turn has come; the first one now, for it tells the size of all."""
+    path = path_of(row)
+    first = _made(lambda: isolation.pool().decode_frame(path, numbers[0] - 1).data)
+    rest = [Values(len(first), partial(_decoded_later, path, number - 1, len(first))) for number in numbers[1:]]
+    return [Values(len(first), partial(iter, (first,))), *rest]
+
+
+def _decoded_later(path: Path, index: int, size: int) -> Iterator[bytes]:
+    data = isolation.pool().decode_frame(path, index).data
+    if len(data) != size:
+        raise isolation.Undrawable(f"Frame {index + 1} has another size than the first.")
+    yield data
+
+
+def _encoded(row: DicomInstance, numbers: Sequence[int], target: str) -> list[Values]:
+    """Compressed frames, each made when its turn has come; the first one now, to know whether it can be."""
+    path = path_of(row)
+    form = (FRAME_TYPES[target], target)
+    first = _made(lambda: isolation.pool().transcoded_frame(path, target, numbers[0] - 1))
+    rest = [Values(None, partial(_encoded_later, path, number - 1, target), *form) for number in numbers[1:]]
+    return [Values(len(first), partial(iter, (first,)), *form), *rest]
+
+
+def _encoded_later(path: Path, index: int, target: str) -> Iterator[bytes]:
+    yield isolation.pool().transcoded_frame(path, target, index)
+
+
+def _made(make: Callable[[], bytes]) -> bytes:
+    """What a process for strangers' files makes. Raises NotAcceptable, Unavailable."""
+    try:
+        return make()
+    except isolation.Busy as error:
+        raise Unavailable(str(error)) from error
+    except isolation.IsolationError as error:
+        raise NotAcceptable(f"The frame cannot be decoded here: {error}") from error
+
+
+def video_of(row: DicomInstance) -> Values:
+    """The stream of a video, as it is stored. Raises NotFound."""
+    header = header_of(row.header.places)
+    if header.pixels is None or not header.pixels.encapsulated:
+        raise NotFound("The instance has no video.")
+    try:
+        with open_dataset(path_of(row), header) as source:
+            ranges = fragments(source, header.pixels)
+    except Broken as broken:
+        raise NotFound(str(broken)) from broken
+    return Values(sum(length for _, length in ranges), partial(_blocks, row, header, ranges))
 
 
 def bulk_of(row: DicomInstance, uri: str) -> Values:

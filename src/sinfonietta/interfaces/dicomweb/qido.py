@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -14,30 +15,22 @@ from django.http.response import HttpResponseBase
 from sinfonietta.dicom import queries
 from sinfonietta.dicom.attributes import INSTANCE_TAGS, SERIES_TAGS, STUDY_TAGS
 from sinfonietta.dicom.errors import BadRequest
-from sinfonietta.dicom.matching import INSTANCE_KEYS, SERIES_KEYS, STUDY_KEYS
+from sinfonietta.dicom.matching import FUZZY, INSTANCE_KEYS, SERIES_KEYS, STUDY_KEYS
 from sinfonietta.dicom.models import DicomHeader
+from sinfonietta.dicom.native import to_xml
 from sinfonietta.dicom.packing import dataset_of
+from sinfonietta.dicom.paths import path_of
 from sinfonietta.dicom.selection import InstanceRow
 from sinfonietta.interfaces.dicomweb import media
 from sinfonietta.interfaces.dicomweb.doors import Call, absolute, door
+from sinfonietta.interfaces.dicomweb.parts import Part, multipart
 
-TAG = re.compile(r"[0-9A-Fa-f]{8}")
 MOST_ROWS = 5000
 MOST_DATASETS = 1000
 """Rows of an answer for which whole datasets must be looked through."""
 MOST_ANSWER_BYTES = 64 << 20
 """What comes behind it is for the next page."""
 PREBUILT = frozenset({*INSTANCE_TAGS, *SERIES_TAGS, *STUDY_TAGS})
-KEYWORDS = {
-    "StudyInstanceUID": "0020000D", "PatientID": "00100020", "PatientName": "00100010", "PatientSex": "00100040",
-    "PatientBirthDate": "00100030", "AccessionNumber": "00080050", "StudyID": "00200010", "StudyDate": "00080020",
-    "StudyTime": "00080030", "StudyDescription": "00081030", "ReferringPhysicianName": "00080090",
-    "ModalitiesInStudy": "00080061", "SeriesInstanceUID": "0020000E", "Modality": "00080060",
-    "SeriesDescription": "0008103E", "SeriesNumber": "00200011", "SeriesDate": "00080021", "SeriesTime": "00080031",
-    "BodyPartExamined": "00180015", "SOPInstanceUID": "00080018", "SOPClassUID": "00080016",
-    "InstanceNumber": "00200013",
-}  # fmt: skip
-"""Attributes that can be matched, by keyword."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +55,12 @@ def asked(call: Call, allowed: frozenset[str], path: dict[str, str]) -> Asked:
         elif name in numbers:
             numbers[name] = _whole(name, values[-1])
         elif name == "fuzzymatching":
-            if values[-1].lower() not in {"true", "false"}:
+            keys[FUZZY] = values[-1].lower()
+            if keys[FUZZY] not in {"true", "false"}:
                 raise BadRequest("fuzzymatching is true or false.")
-        elif name != "accept":
-            tag = name.upper() if TAG.fullmatch(name) else KEYWORDS.get(name, "")
-            if tag not in allowed:
+        elif name not in {"accept", "charset"}:
+            tag = path_of(name)
+            if tag[:8] not in allowed:
                 raise BadRequest(f"“{name[:64]}” is no parameter that can be searched by here.")
             keys[tag] = ",".join(values)
     for name, uid in path.items():
@@ -90,20 +84,11 @@ def _whole(name: str, value: str) -> int:
 
 
 def _tag(field: str) -> str:
-    """The tag of an includefield; Raises BadRequest when it is no attribute."""
-    if TAG.fullmatch(field):
-        return field.upper()
-    if field in KEYWORDS:
-        return KEYWORDS[field]
-    from pydicom.datadict import tag_for_keyword  # noqa: PLC0415 - half a second, and rarely needed
-
-    tag = tag_for_keyword(field)
-    if tag is None:
-        # A path into a sequence (``00400275.00400009``) is covered by what stands before the point.
-        if "." in field:
-            return _tag(field.partition(".")[0])
+    """The tag of an includefield; of a path into a sequence the sequence. Raises BadRequest when it is no attribute."""
+    path = path_of(field)
+    if not path:
         raise BadRequest(f"“{field[:64]}” is no attribute.")
-    return f"{tag:08X}"
+    return path[:8]
 
 
 def studies(call: Call) -> HttpResponseBase:
@@ -142,15 +127,25 @@ def instances(call: Call, **path: str) -> HttpResponseBase:
     return answer(call, rows, found.more, query)
 
 
-def answer(call: Call, rows: Sequence[str], more: bool, query: Asked) -> HttpResponse:
-    """A list of prebuilt objects; an empty one is a list too (200), which every client reads."""
-    response = HttpResponse("[" + ",".join(rows) + "]", content_type=media.require_json(call.request))
+def answer(call: Call, rows: Sequence[str], more: bool, query: Asked) -> HttpResponseBase:
+    """A list of prebuilt objects; an empty one is a list too (200; PS3.18 table 10.6.3-1)."""
+    content_type = media.of_metadata(call.request)
+    response: HttpResponseBase
+    if content_type == media.XML:
+        response = multipart(call.request, [_as_xml(row) for row in rows], media.XML)
+    else:
+        response = HttpResponse("[" + ",".join(rows) + "]", content_type=content_type)
     response["Cache-Control"] = "private, no-cache"
     if more:
         response["Warning"] = (
             f'299 Sinfonietta "There are more results; ask again with offset={query.offset + len(rows)}"'
         )
     return response
+
+
+def _as_xml(row: str) -> Part:
+    document = to_xml(orjson.loads(row))
+    return Part(media.XML, len(document), partial(iter, (document,)))
 
 
 def _study(call: Call, study: queries.Study) -> str:

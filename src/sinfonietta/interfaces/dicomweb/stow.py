@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from email.message import Message
 from typing import IO, Any, cast
@@ -13,9 +13,10 @@ from django.http.response import HttpResponseBase
 
 from sinfonietta.common.errors import NotFound, TooLarge
 from sinfonietta.dicom.errors import BadRequest, UnsupportedMediaType
+from sinfonietta.dicom.native import to_xml
 from sinfonietta.dicom.services import Filing, Stored
 from sinfonietta.ingest.services import receive, staging
-from sinfonietta.interfaces.dicomweb import media, qido, wado
+from sinfonietta.interfaces.dicomweb import composed, media, qido, wado
 from sinfonietta.interfaces.dicomweb.doors import Call, door
 from sinfonietta.interfaces.dicomweb.incoming import Parts
 from sinfonietta.interfaces.http.bodies import body_of
@@ -31,35 +32,45 @@ def studies(call: Call) -> HttpResponseBase:
     return _store(call) if call.request.method == "POST" else qido.studies(call)
 
 
-@door("GET", "HEAD", "POST")
+@door("GET", "HEAD", "POST", "DELETE")
 def study(call: Call, study: str) -> HttpResponseBase:
-    """Retrieve a study, or store instances of it."""
+    """Retrieve a study, store instances of it, or delete it."""
+    if call.request.method == "DELETE":
+        return wado.removed(call, {"study": study})
     return _store(call, study) if call.request.method == "POST" else wado.retrieved(call, study=study)
 
 
 def _store(call: Call, study: str = "") -> HttpResponse:
-    content_type = media.require_json(call.request)
-    boundary = _boundary(call)
+    content_type = media.of_metadata(call.request, in_parts=False)
+    inner, boundary = _form(call)
     target = call.root.uid if call.root else library.home(actor=call.actor)
     if target is None:
         raise NotFound("The account has no home to store in; name a collection or folder.")
     filing = Filing(actor=call.actor, target=target, study=study)
     stream, length = body_of(call.request)
     with long_stream(length), ExitStack() as stack:
-        # Staged bytes wait for their batch; whatever happens, none stay behind.
-        for part in [stream] if boundary is None else _parts(Parts(stream, boundary)):
-            staged = stack.enter_context(staging())
-            filing.add(staged, *receive(staged, part, length if boundary is None else None, durable=False))
-            if not filing.has_waiting:
-                stack.close()
-        filing.flush()
+        if inner != media.DICOM:
+            composed.file_all(composed.read(Parts(stream, boundary), inner, stack, MOST_PARTS), filing)
+        else:
+            _receive(filing, _parts(Parts(stream, boundary)) if boundary else [stream], None if boundary else length)
     if not filing.results:
         raise BadRequest("The body holds no instance.")
     return _answer(call, filing.results, content_type)
 
 
-def _boundary(call: Call) -> bytes | None:
-    """The boundary of the body; None where it is one instance without parts.
+def _receive(filing: Filing, parts: Iterable[IO[bytes]], length: int | None) -> None:
+    """Stage and file Part 10 files. Staged bytes wait for their batch; whatever happens, none stay behind."""
+    with ExitStack() as stack:
+        for part in parts:
+            staged = stack.enter_context(staging())
+            filing.add(staged, *receive(staged, part, length, durable=False))
+            if not filing.has_waiting:
+                stack.close()
+        filing.flush()
+
+
+def _form(call: Call) -> tuple[str, bytes]:
+    """The media type of what is stored, and the boundary of the body; empty where it is one instance without parts.
 
     Raises UnsupportedMediaType, BadRequest.
     """
@@ -67,14 +78,15 @@ def _boundary(call: Call) -> bytes | None:
     header["Content-Type"] = call.request.headers.get("Content-Type", "")
     kind = header.get_content_type()
     if kind == media.DICOM:
-        return None
+        return kind, b""
     inner = str(header.get_param("type", media.DICOM)).lower()
-    if kind != media.MULTIPART or inner != media.DICOM:
-        raise UnsupportedMediaType('Send multipart/related; type="application/dicom", or one application/dicom.')
+    if kind != media.MULTIPART or inner not in {media.DICOM, *composed.KINDS}:
+        taken = ", ".join((media.DICOM, *composed.KINDS))
+        raise UnsupportedMediaType(f"Send multipart/related with one of the types {taken}, or one {media.DICOM}.")
     boundary = header.get_param("boundary")
     if not isinstance(boundary, str) or not 1 <= len(boundary) <= 200 or not boundary.isascii():
         raise BadRequest("The Content-Type names no boundary.")
-    return boundary.encode()
+    return inner, boundary.encode()
 
 
 def _parts(parts: Parts) -> Iterator[IO[bytes]]:
@@ -104,10 +116,11 @@ def _answer(call: Call, results: list[Stored], content_type: str) -> HttpRespons
     if others:
         answer["0008119A"] = {"vr": "SQ", "Value": [_reason(result) for result in others]}
     status = 200 if len(stored) == len(results) else 202 if stored else 409
-    response = HttpResponse(orjson.dumps(answer), status=status, content_type=content_type)
-    if failed or others:
-        # A sentence for people: the first problem; the codes say it for each.
-        said = next(result.problem for result in results if result.reason)
+    body = to_xml(answer) if content_type == media.XML else orjson.dumps(answer)
+    response = HttpResponse(body, status=status, content_type=content_type)
+    # A sentence for people: the first problem, or else warning; the codes say it for each.
+    said = next((one.problem for one in sorted(results, key=lambda one: not one.reason) if one.problem), "")
+    if said:
         plain = said.encode("ascii", "replace").decode().replace('"', "'").replace("\\", "")
         response["Warning"] = f'299 Sinfonietta "{" ".join(plain.split())[:200]}"'
     return response

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.urls import URLPattern, URLResolver, include, path, register_converter
 
-from sinfonietta.interfaces.dicomweb import qido, rendered, stow, wado
+from sinfonietta.interfaces.dicomweb import capabilities, qido, rendered, stow, wado, wado_uri
 
 
 class Uid:
@@ -42,7 +42,11 @@ SERIES = f"{STUDY}/series/<dicom_uid:series>"
 INSTANCE = f"{SERIES}/instances/<dicom_uid:instance>"
 
 View = Callable[..., Any]
+LEVELS = ((STUDY, "study"), (SERIES, "series"), (INSTANCE, "instance"))
 SERVICES: list[tuple[str, View, str]] = [
+    ("", capabilities.retrieve, "root"),
+    ("capabilities", capabilities.retrieve, "capabilities"),
+    ("wado", wado_uri.retrieve, "wado-uri"),
     ("studies", stow.studies, "studies"),
     ("series", qido.series, "series"),
     ("instances", qido.instances, "instances"),
@@ -55,8 +59,12 @@ SERVICES: list[tuple[str, View, str]] = [
     (f"{STUDY}/metadata", wado.metadata, "study-metadata"),
     (f"{SERIES}/metadata", wado.metadata, "series-metadata"),
     (f"{INSTANCE}/metadata", wado.metadata, "metadata"),
+    *((f"{level}/bulkdata", wado.all_bulk, f"{name}-bulkdata") for level, name in LEVELS),
+    *((f"{level}/pixeldata", wado.all_pixels, f"{name}-pixeldata") for level, name in LEVELS),
     (f"{INSTANCE}/frames/<dicom_frames:frames>", wado.frames, "frames"),
     (f"{INSTANCE}/bulk/<path:uri>", wado.bulk, "bulk"),
+    (f"{STUDY}/rendered", rendered.rendered_several, "study-rendered"),
+    (f"{SERIES}/rendered", rendered.rendered_several, "series-rendered"),
     (f"{INSTANCE}/rendered", rendered.rendered, "rendered"),
     (f"{INSTANCE}/frames/<dicom_frames:frames>/rendered", rendered.rendered, "frame-rendered"),
     (f"{STUDY}/thumbnail", rendered.thumbnail, "study-thumbnail"),

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from sinfonietta.dicom import queries
+from sinfonietta.common.errors import Unavailable
+from sinfonietta.dicom import isolation, queries, removal
+from sinfonietta.dicom.delivery import Delivery, deliver
 from sinfonietta.dicom.errors import NotAcceptable
 from sinfonietta.dicom.models import DicomInstance
-from sinfonietta.dicom.packing import dataset_blocks
+from sinfonietta.dicom.native import to_xml
+from sinfonietta.dicom.options import NATIVE_TARGETS, TARGETS
+from sinfonietta.dicom.packing import dataset_blocks, dataset_of
 from sinfonietta.interfaces.dicomweb import media
 from sinfonietta.interfaces.dicomweb.doors import Call, absolute, door
 from sinfonietta.interfaces.dicomweb.media import syntax_of
 from sinfonietta.interfaces.dicomweb.parts import Part, gathered, multipart, plain
-from sinfonietta.interfaces.dicomweb.pixels import bulk_of, frames_of
+from sinfonietta.interfaces.dicomweb.pixels import bulk_of, frames_of, path_of
 from sinfonietta.interfaces.http.content import piece, serve_blob
 from sinfonietta.interfaces.http.encodings import takes_gzip
 from sinfonietta.library.models import Node
 
+PIXELS = frozenset({"bulk/7FE00008", "bulk/7FE00009", "bulk/7FE00010"})
 TAGS = {"study": "0020000D", "series": "0020000E", "instance": "00080018"}
 
 
@@ -37,7 +42,7 @@ def _one(call: Call, study: str, series: str, instance: str) -> DicomInstance:
 @door("GET", "HEAD")
 def metadata(call: Call, **path: str) -> HttpResponseBase:
     """All attributes of a study, a series or an instance, bulk data by address (PS3.18 10.4.1.1.2)."""
-    content_type = media.require_json(call.request)
+    content_type = media.of_metadata(call.request)
     if "instance" in path:
         row = _one(call, **path)
         call.audit("dicom.metadata", row.node)
@@ -49,6 +54,8 @@ def metadata(call: Call, **path: str) -> HttpResponseBase:
 
 
 def _answer(call: Call, rows: Iterable[DicomInstance], content_type: str) -> HttpResponseBase:
+    if content_type == media.XML:
+        return multipart(call.request, (_xml(call, row) for row in rows), media.XML)
     headers = {"Cache-Control": "private, no-cache"}
     if call.request.method == "HEAD":
         return HttpResponse(content_type=content_type, headers=headers)
@@ -57,6 +64,15 @@ def _answer(call: Call, rows: Iterable[DicomInstance], content_type: str) -> Htt
         headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
         content = _gzipped(content)
     return StreamingHttpResponse(content, content_type=content_type, headers=headers)
+
+
+def _xml(call: Call, row: DicomInstance) -> Part:
+    """A dataset as XML; one that is too large for this process is made by one that may die."""
+    dataset = dataset_of(row.header.dataset, queries.MOST_TEXT_BYTES)
+    document = to_xml(dataset) if dataset is not None else isolation.pool().xml(path_of(row))
+    url = call.instance_url(row.study_uid, row.series_uid, row.sop_uid)
+    document = document.replace(b'<BulkData uri="bulk/', f'<BulkData uri="{url}/bulk/'.encode())
+    return Part(media.XML, len(document), partial(iter, (document,)))
 
 
 def _json(call: Call, rows: Iterable[DicomInstance]) -> Iterator[bytes]:
@@ -78,10 +94,16 @@ def _gzipped(content: Iterator[bytes]) -> Iterator[bytes]:
     yield compressor.flush()
 
 
-@door("GET", "HEAD")
+@door("GET", "HEAD", "DELETE")
 def retrieve(call: Call, **path: str) -> HttpResponseBase:
-    """The files of a study, a series or an instance as they are stored (PS3.18 10.4.1.1.1)."""
-    return retrieved(call, **path)
+    """The files of a study, a series or an instance, as stored or as asked for (PS3.18 10.4.1.1.1); or delete them."""
+    return removed(call, path) if call.request.method == "DELETE" else retrieved(call, **path)
+
+
+def removed(call: Call, path: dict[str, str]) -> HttpResponse:
+    """A study, a series or an instance to the trash: all that the caller sees of it here, or nothing."""
+    removal.trash(actor=call.actor, root=call.root, keys=keys_of(path))
+    return HttpResponse(status=204)
 
 
 def retrieved(call: Call, **path: str) -> HttpResponseBase:
@@ -90,29 +112,76 @@ def retrieved(call: Call, **path: str) -> HttpResponseBase:
         rows = [_one(call, **path)]
     else:
         rows = queries.files(actor=call.actor, root=call.root, keys=keys_of(path))
-    single = _single(call, rows, alone="instance" in path)
+    in_parts, syntax = _form(call, rows, alone="instance" in path)
+    is_converted = bool(syntax) and any(row.transfer_syntax != syntax for row in rows)
+    delivery = converted(rows[0], syntax) if is_converted and len(rows) == 1 else None
     _audit(call, rows)
-    if single:
-        version = rows[0].version
-        name = f"{rows[0].sop_uid}.dcm"
-        return serve_blob(call.request, version.blob, name=name, media_type=media.DICOM, modified=version.created)
-    return multipart(call.request, [_file_part(call, row) for row in rows], media.DICOM)
+    if in_parts and delivery:
+        return multipart(call.request, [converted_part(call, rows[0], delivery)], media.DICOM)
+    if in_parts:
+        parts = [_file_part(call, row) for row in rows]
+        return multipart(call.request, _in_syntax(call, rows, syntax) if is_converted else parts, media.DICOM)
+    if delivery:
+        return plain(call.request, converted_part(call, rows[0], delivery))
+    return stored_file(call, rows[0])
 
 
-def _single(call: Call, rows: list[DicomInstance], *, alone: bool) -> bool:
-    """Whether the one file goes without parts around it. Raises NotAcceptable."""
+def stored_file(call: Call, row: DicomInstance) -> HttpResponseBase:
+    """The file as it is stored, with ranges and conditions."""
+    version, name = row.version, f"{row.sop_uid}.dcm"
+    return serve_blob(call.request, version.blob, name=name, media_type=media.DICOM, modified=version.created)
+
+
+def _form(call: Call, rows: list[DicomInstance], *, alone: bool) -> tuple[bool, str]:
+    """Whether files go as parts, and the transfer syntax that they are wanted in, empty: as stored.
+
+    Raises NotAcceptable.
+    """
     for one in media.accepted(call.request):
         if one.inner not in {media.DICOM, "application/*", "*/*"}:
             continue
-        if one.syntax not in {"", "*"} and any(row.transfer_syntax != one.syntax for row in rows):
+        syntax = call.request.GET.get("transfer-syntax", one.syntax)
+        syntax = "" if syntax == "*" else syntax
+        if syntax and syntax not in TARGETS and any(row.transfer_syntax != syntax for row in rows):
             continue
         if one.is_multipart or one.media_type == "*/*":
-            return False
+            return True, syntax
         if alone:
-            return True
+            return False, syntax
     raise NotAcceptable(
-        'Files are given as they are stored: multipart/related; type="application/dicom"; transfer-syntax=*'
+        'Files are given as they are stored: multipart/related; type="application/dicom"; transfer-syntax=*, '
+        "or converted without loss to " + ", ".join(sorted(TARGETS))
     )
+
+
+def converted(row: DicomInstance, syntax: str) -> Delivery:
+    """A file on its way in another transfer syntax. Raises NotAcceptable where it cannot be had so, Unavailable."""
+    try:
+        return deliver(path_of(row), queries.header(row), syntax)
+    except isolation.Busy as error:
+        raise Unavailable(str(error)) from error
+    except isolation.IsolationError as error:
+        raise NotAcceptable(f"The instance cannot be had in that transfer syntax: {error}") from error
+
+
+def _in_syntax(call: Call, rows: list[DicomInstance], syntax: str) -> Iterator[Part]:
+    """Files in a transfer syntax; one that cannot be had in it comes as it is stored, and its part says so."""
+    for row in rows:
+        try:
+            yield (
+                _file_part(call, row)
+                if row.transfer_syntax == syntax
+                else converted_part(call, row, converted(row, syntax))
+            )
+        except NotAcceptable:
+            yield _file_part(call, row)
+
+
+def converted_part(call: Call, row: DicomInstance, delivery: Delivery) -> Part:
+    """A converted file as a part; what has no pixels is not compressed."""
+    syntax = delivery.target if row.frames or delivery.target in NATIVE_TARGETS else media.EXPLICIT
+    url = call.instance_url(row.study_uid, row.series_uid, row.sop_uid)
+    return Part(f"{media.DICOM}; transfer-syntax={syntax}", delivery.size_bytes, delivery.blocks, url)
 
 
 def _file_part(call: Call, row: DicomInstance) -> Part:
@@ -149,6 +218,34 @@ def bulk(call: Call, study: str, series: str, instance: str, uri: str) -> HttpRe
             return multipart(call.request, [part], values.media_type)
         return plain(call.request, Part(values.media_type, values.size_bytes, values.content))
     raise NotAcceptable(f"This value can be had as {values.media_type}, alone or in multipart/related.")
+
+
+@door("GET", "HEAD")
+def all_bulk(call: Call, **path: str) -> HttpResponseBase:
+    """Every bulk value of a study, a series or an instance, each in a part at its address (PS3.18 10.4.1.1.5)."""
+    return _all_bulk(call, path, lambda uri: True)
+
+
+@door("GET", "HEAD")
+def all_pixels(call: Call, **path: str) -> HttpResponseBase:
+    """The pixel data of a study, a series or an instance, each in a part at its address (PS3.18 10.4.1.1.7)."""
+    return _all_bulk(call, path, PIXELS.__contains__)
+
+
+def _all_bulk(call: Call, path: dict[str, str], wanted: Callable[[str], bool]) -> HttpResponseBase:
+    if not any(one.is_multipart or one.media_type == "*/*" for one in media.accepted(call.request)):
+        raise NotAcceptable(f'Bulk data are given as multipart/related; type="{media.OCTETS}".')
+    rows = queries.files(actor=call.actor, root=call.root, keys=keys_of(path))
+    _audit(call, rows)
+
+    def parts() -> Iterator[Part]:
+        for row in rows:
+            url = call.instance_url(row.study_uid, row.series_uid, row.sop_uid)
+            for uri in filter(wanted, queries.header(row).bulk):
+                values = bulk_of(row, uri)
+                yield Part(values.content_type, values.size_bytes, values.content, f"{url}/{uri}")
+
+    return multipart(call.request, parts(), media.OCTETS)
 
 
 def _audit(call: Call, rows: list[DicomInstance]) -> None:
