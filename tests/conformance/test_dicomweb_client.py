@@ -118,3 +118,32 @@ def test_a_scoped_root(server: str, alice: Actor) -> None:
         assert client.retrieve_instance("1.2.3", "1.2.3.1", "1.2.3.1.1").PatientID == "P1"
     finally:
         client._session.close()
+
+
+def test_files_in_another_transfer_syntax(hers: DICOMwebClient) -> None:
+    for syntax in ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.5"):
+        one = hers.retrieve_instance("1.2.3", "1.2.3.1", "1.2.3.1.2", media_types=(("application/dicom", syntax),))
+        assert one.file_meta.TransferSyntaxUID == syntax
+        assert one.pixel_array.tobytes() == pixels(2)
+        all_ = hers.retrieve_series("1.2.3", "1.2.3.1", media_types=(("application/dicom", syntax),))
+        assert [found.pixel_array.tobytes() for found in all_] == [pixels(number) for number in (1, 2, 3)]
+    frames = hers.retrieve_instance_frames(
+        "1.2.3", "1.2.3.1", "1.2.3.1.2", [1], media_types=(("image/jls", "1.2.840.10008.1.2.4.80"),)
+    )
+    assert frames[0].startswith(b"\xff\xd8")
+
+
+def test_search_into_sequences_and_loosely(hers: DICOMwebClient) -> None:
+    assert len(hers.search_for_studies(fuzzymatching=True, search_filters={"PatientName": "anna"})) == 1
+    assert hers.search_for_studies(search_filters={"RequestAttributesSequence.ScheduledProcedureStepID": "S1"}) == []
+
+
+def test_deleting(hers: DICOMwebClient) -> None:
+    hers.delete_instance("1.2.3", "1.2.3.1", "1.2.3.1.3")
+    assert len(hers.search_for_instances("1.2.3", "1.2.3.1")) == 2
+    hers.delete_series("1.2.3", "1.2.3.1")
+    assert [one["00080060"]["Value"] for one in hers.search_for_series("1.2.3")] == [["MR"]]
+    hers.delete_study("1.2.3")
+    assert hers.search_for_studies() == []
+    with pytest.raises(requests.HTTPError, match="404"):
+        hers.delete_study("1.2.3")
