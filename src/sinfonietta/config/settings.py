@@ -97,7 +97,7 @@ def database(url: str) -> dict[str, Any]:
             "CONN_MAX_AGE": None,
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
-                "timeout": 20,
+                "timeout": 60,  # many who write at once wait for each other, however slow the disk is
                 # FULL: what was acknowledged survives a power failure.
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000;",
             },

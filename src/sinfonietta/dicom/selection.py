@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Q
 from django.db.models.expressions import Col
@@ -139,7 +140,10 @@ def _leaf(model: type[DicomSeries | DicomInstance], alias: str, key: str, value:
     if how == "in" and isinstance(value, list | tuple | set) and not value:
         return Condition(NOTHING)
     if hasattr(value, "resolve_expression"):  # a subquery: rare, and Django's to say
-        sql, params = model._default_manager.filter(**{key: value}).values("pk").query.sql_with_params()
+        try:
+            sql, params = model._default_manager.filter(**{key: value}).values("pk").query.sql_with_params()
+        except EmptyResultSet:
+            return Condition(NOTHING)
         return Condition(f"{alias}.{model._meta.pk.column} IN ({sql})", tuple(params))
     field = model._meta.get_field(name)
     lookup = field.get_lookup(how or "exact")

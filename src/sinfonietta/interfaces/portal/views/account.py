@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth import login, update_session_auth_hash
+from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
@@ -72,7 +72,7 @@ def set_password(request: HttpRequest) -> HttpResponse:
         return _page(request, 422, password_problem=WRONG)
     except Problem as problem:
         return _page(request, problem.status, password_problem=parts.problem_text(problem))
-    update_session_auth_hash(request, user)
+    login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
     parts.note(request, "Your password is changed; all other sessions have ended.")
     return redirect("portal:account")
 
