@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -139,7 +140,8 @@ def test_where_no_installation_is_the_way_to_one_is_said(command: str, tmp_path:
 
 def test_nobody_else_on_the_machine_reads_what_is_kept(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
-    subprocess.run([sys.executable, "-m", "sinfonietta", "init", "--data", str(tmp_path)], check=True)
+    env = os.environ | {"SINFONIETTA_TEST_DATABASE_URL": ""}
+    subprocess.run([sys.executable, "-m", "sinfonietta", "init", "--data", str(tmp_path)], env=env, check=True)
     made = [path for path in tmp_path.rglob("*") if path.stat().st_mode & 0o077]
     assert (made, (tmp_path / "sinfonietta.sqlite3").exists()) == ([], True)
 
