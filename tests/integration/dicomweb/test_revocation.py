@@ -33,7 +33,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
             stack.callback(cluster.stop)
             data.mkdir()
             (data / "sinfonietta.toml").write_text(f'database_url = "{cluster.start()}"\n')
-        found = Server(data)
+        # So many connections with a token that has ended would be blocked for guessing.
+        found = Server(data, settings={"SINFONIETTA_ATTEMPTS_BEFORE_BLOCK": "1000"})
         stack.callback(found.stop)
         found.start()
         yield found
