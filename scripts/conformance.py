@@ -15,12 +15,15 @@ from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.pixels.decoders.base import _PIXEL_DATA_DECODERS
 from pydicom.uid import UID
 
-from sinfonietta.dicom import annotate, attributes, decode, matching, parse, services, transcode
-from sinfonietta.dicom.charset import PLAIN
-from sinfonietta.dicom.elements import Limits
+from sinfonietta.dicom import services
+from sinfonietta.dicom.dataset import attributes, parse
+from sinfonietta.dicom.dataset.charset import PLAIN
+from sinfonietta.dicom.dataset.elements import Limits
+from sinfonietta.dicom.image import annotate, decode, transcode
+from sinfonietta.dicom.image.options import TARGETS
+from sinfonietta.dicom.image.render import MOST_FRAMES
+from sinfonietta.dicom.index import matching
 from sinfonietta.dicom.network import negotiation
-from sinfonietta.dicom.options import TARGETS
-from sinfonietta.dicom.render import MOST_FRAMES
 from sinfonietta.interfaces.dicomweb import capabilities, media, qido, rendered, stow, urls
 from sinfonietta.interfaces.dimse import find
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 INSPECTORS = ["sinfonietta.dicom.inspect.inspect"]
 """Run before filing, in this order; each returns a verdict (``ingest.hooks.Inspector``)."""
 
-INDEXERS = ["sinfonietta.dicom.indexer.DicomIndexer", "sinfonietta.dicom.radiation.indexer.DoseIndexer"]
+INDEXERS = ["sinfonietta.dicom.index.indexer.DicomIndexer", "sinfonietta.dicom.radiation.indexer.DoseIndexer"]
 """Run in the transaction that files, hides or shows files (``library.hooks.Indexer``)."""
 
 ANNOUNCEMENTS: list[str] = []
@@ -20,7 +20,7 @@ USER_CREATED = ["sinfonietta.library.services.make_home"]
 JOB_KINDS = {
     "blobs.collect": "sinfonietta.blobs.tasks.collect",
     "blobs.strays": "sinfonietta.blobs.tasks.strays",
-    "dicom.reindex": "sinfonietta.dicom.reindex.run",
+    "dicom.reindex": "sinfonietta.dicom.index.reindex.run",
     "ingest.expire": "sinfonietta.ingest.tasks.expire",
     "library.purge": "sinfonietta.library.tasks.purge",
     "library.copy": "sinfonietta.library.tasks.copy",

@@ -1,8 +1,8 @@
 from django.apps import AppConfig
 from django.conf import settings
 
-from sinfonietta.dicom import isolation
-from sinfonietta.dicom.elements import Limits
+from sinfonietta.dicom.dataset.elements import Limits
+from sinfonietta.dicom.sandbox import isolation
 
 
 class DicomConfig(AppConfig):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sinfonietta.common.errors import Unavailable
-from sinfonietta.dicom import isolation
-from sinfonietta.dicom.irradiation import SOP_CLASSES
-from sinfonietta.dicom.parse import MEDIA_TYPE
+from sinfonietta.dicom.dataset.parse import MEDIA_TYPE
+from sinfonietta.dicom.radiation.irradiation import SOP_CLASSES
+from sinfonietta.dicom.sandbox import isolation
 from sinfonietta.ingest.hooks import Arrival, Verdict
 from sinfonietta.library.models import Version
 

@@ -10,7 +10,7 @@ import uuid
 
 from django.db import models
 
-from sinfonietta.dicom.attributes import TEXT_LENGTH
+from sinfonietta.dicom.dataset.attributes import TEXT_LENGTH
 
 UID_LENGTH = 64
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sinfonietta.dicom.keywords import Dataset, item, items, number, numbers, text, values
+from sinfonietta.dicom.dataset.keywords import Dataset, item, items, number, numbers, text, values
 
 DEEP = 1 << 10
 """Levels that are read where nothing bounds them."""

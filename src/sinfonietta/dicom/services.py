@@ -17,11 +17,11 @@ from uuid import UUID
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import Forbidden, NotFound, OutOfStorage, PreconditionFailed, Problem, Unavailable
-from sinfonietta.dicom.attributes import text, value
+from sinfonietta.dicom.dataset.attributes import text, value
+from sinfonietta.dicom.dataset.parse import Header, same_dataset
+from sinfonietta.dicom.dataset.source import Broken
 from sinfonietta.dicom.models import DicomInstance, DicomSeries
-from sinfonietta.dicom.parse import Header, same_dataset
 from sinfonietta.dicom.queries import visible
-from sinfonietta.dicom.source import Broken
 from sinfonietta.ingest import hooks
 from sinfonietta.ingest.services import Item, put_many
 from sinfonietta.library import access

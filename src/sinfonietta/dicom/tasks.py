@@ -9,8 +9,8 @@ from uuid import UUID
 import orjson
 
 from sinfonietta.common.time import now
-from sinfonietta.dicom import histograms
 from sinfonietta.dicom.models import DoseHistogram
+from sinfonietta.dicom.planning import histograms
 from sinfonietta.jobs.runner import JobContext
 
 KEPT_DAYS = 90

@@ -12,8 +12,8 @@ from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
 from sinfonietta.blobs.models import Blob
 from sinfonietta.common.errors import Invalid, NotFound, Unavailable
-from sinfonietta.dicom import isolation
 from sinfonietta.dicom.models import DicomDose, DicomInstance
+from sinfonietta.dicom.sandbox import isolation
 from sinfonietta.library import queries as library
 from sinfonietta.previews.kinds import of_sop_class
 

@@ -11,13 +11,15 @@ import orjson
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.common.errors import Invalid, NotFound
-from sinfonietta.dicom import isolation, overlay, queries, volume
-from sinfonietta.dicom.keywords import whole
+from sinfonietta.dicom import queries
+from sinfonietta.dicom.dataset.keywords import whole
+from sinfonietta.dicom.image import overlay, volume
+from sinfonietta.dicom.image.segments import Segmentation
+from sinfonietta.dicom.image.suv import Suv
+from sinfonietta.dicom.image.volume import Values
 from sinfonietta.dicom.models import DicomInstance
 from sinfonietta.dicom.rt.geometry import Plane, Unplaced, plane_of
-from sinfonietta.dicom.segments import Segmentation
-from sinfonietta.dicom.suv import Suv
-from sinfonietta.dicom.volume import Values
+from sinfonietta.dicom.sandbox import isolation
 from sinfonietta.library.models import Node
 from sinfonietta.previews.objects import Opened, opened, reading
 from sinfonietta.previews.slices import Slice, slices_of, stored

@@ -10,13 +10,14 @@ from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
 from sinfonietta.blobs.models import Blob
 from sinfonietta.common.errors import Invalid, NotFound, Unavailable
-from sinfonietta.dicom import isolation, queries
-from sinfonietta.dicom.irradiation import DoseReport
+from sinfonietta.dicom import queries
+from sinfonietta.dicom.dataset.packing import header_of
+from sinfonietta.dicom.dataset.parse import Header
 from sinfonietta.dicom.models import DicomHeader, DicomInstance
-from sinfonietta.dicom.packing import header_of
-from sinfonietta.dicom.parse import Header
 from sinfonietta.dicom.radiation import queries as doses
+from sinfonietta.dicom.radiation.irradiation import DoseReport
 from sinfonietta.dicom.reports import Content
+from sinfonietta.dicom.sandbox import isolation
 from sinfonietta.previews.objects import Opened, kinds_of, opened, reading
 
 MOST_ITEMS = 1500

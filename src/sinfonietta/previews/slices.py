@@ -13,16 +13,16 @@ import numpy as np
 from sinfonietta.blobs import store
 from sinfonietta.blobs.models import Blob
 from sinfonietta.common.errors import Unavailable
-from sinfonietta.dicom import isolation
-from sinfonietta.dicom.functional import group
-from sinfonietta.dicom.kept import Kept
-from sinfonietta.dicom.keywords import Dataset, number, text, whole
+from sinfonietta.dicom.dataset.functional import group
+from sinfonietta.dicom.dataset.keywords import Dataset, number, text, whole
+from sinfonietta.dicom.dataset.packing import dataset_of
+from sinfonietta.dicom.image.suv import NoSuv, Suv, suv
+from sinfonietta.dicom.image.volume import Values
 from sinfonietta.dicom.models import DicomHeader, DicomInstance
-from sinfonietta.dicom.packing import dataset_of
+from sinfonietta.dicom.planning.kept import Kept
 from sinfonietta.dicom.queries import MOST_TEXT_BYTES
 from sinfonietta.dicom.rt.geometry import Plane, Unplaced, plane_of
-from sinfonietta.dicom.suv import NoSuv, Suv, suv
-from sinfonietta.dicom.volume import Values
+from sinfonietta.dicom.sandbox import isolation
 
 KEPT = 20_000
 UNITS = {"BQML": "Bq/ml", "GML": "g/ml", "CNTS": "counts"}

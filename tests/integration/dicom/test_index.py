@@ -10,7 +10,8 @@ from tests.support.studies import instance, put, put_series
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.common.errors import NotFound
-from sinfonietta.dicom import queries, selection
+from sinfonietta.dicom import queries
+from sinfonietta.dicom.index import selection
 from sinfonietta.dicom.models import DicomInstance, DicomSeries
 from sinfonietta.library import services
 from sinfonietta.library.models import Level, Node, Version

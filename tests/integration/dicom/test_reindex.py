@@ -12,8 +12,8 @@ from sinfonietta.accounts.actor import SYSTEM, Actor
 from sinfonietta.audit.models import Event
 from sinfonietta.common.errors import Forbidden
 from sinfonietta.dicom import queries
+from sinfonietta.dicom.index.reindex import reindex
 from sinfonietta.dicom.models import DicomHeader, DicomInstance, DicomSeries
-from sinfonietta.dicom.reindex import reindex
 from sinfonietta.jobs.errors import Cancelled
 from sinfonietta.library import services
 from sinfonietta.library.models import Node, Version

@@ -16,8 +16,8 @@ from tests.support.studies import instance
 from tests.unit.dicom import files
 
 from sinfonietta.accounts.actor import Actor
-from sinfonietta.dicom.isolation import IsolationError
-from sinfonietta.dicom.source import Broken
+from sinfonietta.dicom.dataset.source import Broken
+from sinfonietta.dicom.sandbox.isolation import IsolationError
 from sinfonietta.library.models import Node
 
 pytestmark = pytest.mark.django_db

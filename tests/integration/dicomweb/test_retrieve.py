@@ -282,7 +282,7 @@ def test_what_a_file_calls_its_syntax_does_not_reach_a_header(alices: Web, alice
 
 
 def test_a_long_series_is_whole(alices: Web, alice: Actor, box: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sinfonietta.dicom.queries.CHUNK", 2)
+    monkeypatch.setattr("sinfonietta.dicom.queries.contents.CHUNK", 2)
     put_series(alice, box, 5)
     found = json.loads(content(alices.get("/studies/1.2.3/series/1.2.3.1/metadata")))
     assert [one["00200013"]["Value"] for one in found] == [[1], [2], [3], [4], [5]]

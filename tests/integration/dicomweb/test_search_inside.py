@@ -12,7 +12,7 @@ from tests.support.dicomweb import Web, content
 from tests.support.studies import instance, put
 
 from sinfonietta.accounts.actor import Actor
-from sinfonietta.dicom.native import from_xml
+from sinfonietta.dicom.dataset.native import from_xml
 from sinfonietta.library.models import Node
 
 pytestmark = pytest.mark.django_db

@@ -15,7 +15,7 @@ from tests.support.dicomweb import BOUNDARY, Web, content, parts
 from tests.support.studies import instance, put
 
 from sinfonietta.accounts.actor import Actor
-from sinfonietta.dicom.native import from_xml, to_xml
+from sinfonietta.dicom.dataset.native import from_xml, to_xml
 from sinfonietta.library.models import Node
 
 pytestmark = pytest.mark.django_db

@@ -155,7 +155,7 @@ def test_too_many_associations_are_rejected_for_now(door: Door) -> None:
 def test_other_identities_than_announced(door: Door, tmp_path: Path) -> None:
     path = tmp_path / "one.dcm"
     path.write_bytes(instance(1))
-    from sinfonietta.dicom.parse import dataset_start
+    from sinfonietta.dicom.dataset.parse import dataset_start
 
     data = path.read_bytes()[dataset_start(path) :]
     with call(door) as requestor:

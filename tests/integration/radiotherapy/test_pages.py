@@ -17,7 +17,7 @@ from tests.support.studies import put
 
 from sinfonietta.demo.grid import grey
 from sinfonietta.demo.objects import instance
-from sinfonietta.dicom import planning, rt_objects
+from sinfonietta.dicom.planning import belonging, objects
 from sinfonietta.library import services
 from sinfonietta.library.models import Level
 
@@ -158,7 +158,7 @@ def test_a_compressed_dose_is_the_same_dose(alice: Actor, planned: Phantom, phan
     found = []
     for name, change in (("plain", few_frames), ("rle", compressed)):
         node = put(alice, planned.rt.uid, changed(phantom_files, "dose", change), f"{name}.dcm").node
-        found.append(rt_objects.dose_grid(planning.instance(actor=alice, uid=node.uid)))
+        found.append(objects.dose_grid(belonging.instance(actor=alice, uid=node.uid)))
     assert found[0].highest > 50
     assert np.array_equal(found[0].values, found[1].values)
 
@@ -166,10 +166,10 @@ def test_a_compressed_dose_is_the_same_dose(alice: Actor, planned: Phantom, phan
 def test_a_large_structure_set_is_read_elsewhere_and_is_the_same(
     alice: Actor, planned: Phantom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = planning.instance(actor=alice, uid=planned.structures.uid)
-    here = rt_objects._read_structures(row)
-    monkeypatch.setattr(rt_objects, "MOST_TEXT_BYTES", 1000)
-    there = rt_objects._read_structures(row)
+    row = belonging.instance(actor=alice, uid=planned.structures.uid)
+    here = objects._read_structures(row)
+    monkeypatch.setattr(objects, "MOST_TEXT_BYTES", 1000)
+    there = objects._read_structures(row)
     assert (there.images, there.series, there.label) == (here.images, here.series, here.label)
     assert [roi.name for roi in there.rois] == [roi.name for roi in here.rois]
     for one, other in zip(there.rois[3].contours, here.rois[3].contours, strict=True):
@@ -179,17 +179,17 @@ def test_a_large_structure_set_is_read_elsewhere_and_is_the_same(
 def test_a_plan_that_is_too_large_takes_nothing_else_with_it(
     alice: Actor, planned: Phantom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = rt_objects.dataset
+    whole = objects.dataset
 
     def dataset(row: Any) -> Any:
         if row.node_id == planned.plan.id:
-            monkeypatch.setattr(rt_objects, "MOST_TEXT_BYTES", 100)
+            monkeypatch.setattr(objects, "MOST_TEXT_BYTES", 100)
         try:
             return whole(row)
         finally:
-            monkeypatch.setattr(rt_objects, "MOST_TEXT_BYTES", 4 << 20)
+            monkeypatch.setattr(objects, "MOST_TEXT_BYTES", 4 << 20)
 
-    monkeypatch.setattr(rt_objects, "dataset", dataset)
+    monkeypatch.setattr(objects, "dataset", dataset)
     status, said = page(alice, planned.dose)
     assert status == 200
     assert "too large to be shown" in said
@@ -219,7 +219,7 @@ def test_a_treatment_record_and_a_portal_image_are_shown(alice: Actor, planned: 
     beam.TreatmentTerminationStatus = "OPERATOR"
     record.TreatmentSessionBeamSequence = [beam]
     plan = pydicom.Dataset()
-    row = planning.instance(actor=alice, uid=planned.plan.uid)
+    row = belonging.instance(actor=alice, uid=planned.plan.uid)
     plan.ReferencedSOPClassUID, plan.ReferencedSOPInstanceUID = row.sop_class, row.sop_uid
     record.ReferencedRTPlanSequence = [plan]
     status, said = page(alice, put(alice, planned.rt.uid, written(record), "record.dcm").node)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sinfonietta.dicom.isolation import Sandbox
+from sinfonietta.dicom.sandbox.isolation import Sandbox
 
 
 @pytest.fixture(scope="session")

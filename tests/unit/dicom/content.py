@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sinfonietta.dicom.keywords import Dataset, tag
+from sinfonietta.dicom.dataset.keywords import Dataset, tag
 
 
 def element(keyword: str, vr: str, *values: Any) -> Dataset:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinfonietta.dicom.charset import charset_of, search_key
-from sinfonietta.dicom.values import element, little_endian
+from sinfonietta.dicom.dataset.charset import charset_of, search_key
+from sinfonietta.dicom.dataset.values import element, little_endian
 
 
 @pytest.mark.parametrize(

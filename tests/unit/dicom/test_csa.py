@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sinfonietta.dicom import csa, functional, tags
+from sinfonietta.dicom.dataset import csa, functional, tags
 
 Elements = list[tuple[str, str, int, list[str]]]
 SAID: Elements = [

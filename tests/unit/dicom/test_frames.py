@@ -10,9 +10,9 @@ import pytest
 from pydicom.encaps import generate_frames
 from tests.unit.dicom import files
 
-from sinfonietta.dicom.parse import open_dataset, parse
-from sinfonietta.dicom.pixels import frame_bytes
-from sinfonietta.dicom.source import Broken
+from sinfonietta.dicom.dataset.parse import open_dataset, parse
+from sinfonietta.dicom.dataset.pixels import frame_bytes
+from sinfonietta.dicom.dataset.source import Broken
 
 JPEG = "1.2.840.10008.1.2.4.50"
 A, B, C = b"\xff\xd8 aaa", b"bbbb\xff\xd9", b"\xff\xd8 cccc \xff\xd9"

@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.dicom import files
 
-from sinfonietta.dicom.compose import Bulk, compose
-from sinfonietta.dicom.elements import Limits
-from sinfonietta.dicom.native import Malformed, from_xml, to_xml
-from sinfonietta.dicom.parse import BIG_ENDIAN, EXPLICIT, IMPLICIT, open_dataset, parse
-from sinfonietta.dicom.pixels import frame_bytes
-from sinfonietta.dicom.source import Broken
-from sinfonietta.dicom.values import KNOWN
+from sinfonietta.dicom.dataset.compose import Bulk, compose
+from sinfonietta.dicom.dataset.elements import Limits
+from sinfonietta.dicom.dataset.native import Malformed, from_xml, to_xml
+from sinfonietta.dicom.dataset.parse import BIG_ENDIAN, EXPLICIT, IMPLICIT, open_dataset, parse
+from sinfonietta.dicom.dataset.pixels import frame_bytes
+from sinfonietta.dicom.dataset.source import Broken
+from sinfonietta.dicom.dataset.values import KNOWN
 
 JPEG = "1.2.840.10008.1.2.4.50"
 SMALL = Limits(depth=8, elements=2000, inflate_bytes=1 << 20)

@@ -18,14 +18,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.dicom import files
 
-from sinfonietta.dicom import child, isolation, wire
-from sinfonietta.dicom.attributes import indexed
-from sinfonietta.dicom.elements import Limits
-from sinfonietta.dicom.isolation import Sandbox
-from sinfonietta.dicom.options import PRESETS, RenderOptions
-from sinfonietta.dicom.packing import dataset_of, pack_dataset
-from sinfonietta.dicom.parse import parse
-from sinfonietta.dicom.tags import MAX_ROWS
+from sinfonietta.dicom.dataset.attributes import indexed
+from sinfonietta.dicom.dataset.elements import Limits
+from sinfonietta.dicom.dataset.packing import dataset_of, pack_dataset
+from sinfonietta.dicom.dataset.parse import parse
+from sinfonietta.dicom.dataset.tags import MAX_ROWS
+from sinfonietta.dicom.image.options import PRESETS, RenderOptions
+from sinfonietta.dicom.sandbox import child, isolation, wire
+from sinfonietta.dicom.sandbox.isolation import Sandbox
 
 CT = files.sample("CT_small.dcm")
 
@@ -274,7 +274,8 @@ def test_parsing_needs_neither_numpy_nor_pydicom_nor_django(own: Sandbox) -> Non
 
 
 def test_asking_needs_no_numpy() -> None:
-    code = "import sys, sinfonietta.dicom.isolation, sinfonietta.dicom.tags; sys.exit('numpy' in sys.modules)"
+    modules = "sinfonietta.dicom.sandbox.isolation, sinfonietta.dicom.dataset.tags"
+    code = f"import sys, {modules}; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

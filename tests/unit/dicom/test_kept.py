@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from sinfonietta.dicom.kept import Kept
+from sinfonietta.dicom.planning.kept import Kept
 
 
 def test_the_least_used_is_forgotten_first() -> None:

@@ -17,11 +17,11 @@ from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 
+from sinfonietta.dicom.dataset.source import Broken
 from sinfonietta.dicom.network import commands, identifiers, negotiation, part10
 from sinfonietta.dicom.network.association import Association, Context, Message, Released
 from sinfonietta.dicom.network.negotiation import BIG_ENDIAN, EXPLICIT, IMPLICIT
 from sinfonietta.dicom.network.pdu import Closed, ProtocolError, Reader
-from sinfonietta.dicom.source import Broken
 
 CONTEXT = Context(1, "1.2", EXPLICIT)
 EXPECTED = (Closed, ProtocolError, Released)

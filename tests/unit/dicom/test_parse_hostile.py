@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydicom.uid import ImplicitVRLittleEndian
 from tests.unit.dicom import files
 
-from sinfonietta.dicom.elements import Limits
-from sinfonietta.dicom.parse import Header, parse
+from sinfonietta.dicom.dataset.elements import Limits
+from sinfonietta.dicom.dataset.parse import Header, parse
 
 
 def _header(path: Path, content: bytes, limits: Limits | None = None) -> Header:

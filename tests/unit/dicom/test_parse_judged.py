@@ -14,8 +14,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian
 from tests.unit.dicom.files import DATA, sample, shipped
 
-from sinfonietta.dicom.parse import Header, open_dataset, parse
-from sinfonietta.dicom.source import Source
+from sinfonietta.dicom.dataset.parse import Header, open_dataset, parse
+from sinfonietta.dicom.dataset.source import Source
 
 FILES = shipped()
 INCOMPLETE = {

@@ -19,10 +19,10 @@ from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut
 from pydicom.sequence import Sequence
 from tests.unit.dicom import files
 
-from sinfonietta.dicom.decode import Undrawable, decode
-from sinfonietta.dicom.options import PRESETS, RenderOptions, presets
-from sinfonietta.dicom.parse import open_dataset, parse
-from sinfonietta.dicom.render import render
+from sinfonietta.dicom.dataset.parse import open_dataset, parse
+from sinfonietta.dicom.image.decode import Undrawable, decode
+from sinfonietta.dicom.image.options import PRESETS, RenderOptions, presets
+from sinfonietta.dicom.image.render import render
 
 WITH_PIXELS = [path for path in files.shipped() if (header := parse(path)) and header.pixels]
 REASONS = {

@@ -11,11 +11,11 @@ import pydicom
 import pytest
 from tests.support.objects import dataset, phantom, saved
 
-from sinfonietta.dicom import masks, segments, volume
-from sinfonietta.dicom.elements import Limits
-from sinfonietta.dicom.isolation import Sandbox, Undrawable
-from sinfonietta.dicom.parse import parse
+from sinfonietta.dicom.dataset.elements import Limits
+from sinfonietta.dicom.dataset.parse import parse
+from sinfonietta.dicom.image import masks, segments, volume
 from sinfonietta.dicom.rt.geometry import Unplaced, plane_of
+from sinfonietta.dicom.sandbox.isolation import Sandbox, Undrawable
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from tests.unit.dicom.content import element
 
-from sinfonietta.dicom.keywords import Dataset
-from sinfonietta.dicom.suv import NoSuv, suv
+from sinfonietta.dicom.dataset.keywords import Dataset
+from sinfonietta.dicom.image.suv import NoSuv, suv
 
 WEIGHT, DOSE, HALF = 70.0, 3.5e8, 6586.2
 VRS = {"PatientWeight": "DS", "SeriesDate": "DA", "SeriesTime": "TM", "AcquisitionDate": "DA", "AcquisitionTime": "TM"}

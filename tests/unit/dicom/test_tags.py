@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from tests.unit.dicom import files
 
-from sinfonietta.dicom.parse import parse
-from sinfonietta.dicom.tags import TagRow, matching, rows
+from sinfonietta.dicom.dataset.parse import parse
+from sinfonietta.dicom.dataset.tags import TagRow, matching, rows
 
 
 def _rows(name: str, **options: int) -> list[TagRow]:

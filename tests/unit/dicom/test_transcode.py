@@ -16,10 +16,10 @@ from pydicom.encaps import encapsulate
 from tests.unit.dicom import files
 from tests.unit.dicom.files import encoded, image
 
-from sinfonietta.dicom import isolation
-from sinfonietta.dicom.delivery import deliver
-from sinfonietta.dicom.options import COMPRESSED_TARGETS, NATIVE_TARGETS, TARGETS
-from sinfonietta.dicom.parse import parse
+from sinfonietta.dicom.dataset.parse import parse
+from sinfonietta.dicom.image.options import COMPRESSED_TARGETS, NATIVE_TARGETS, TARGETS
+from sinfonietta.dicom.sandbox import isolation
+from sinfonietta.dicom.sandbox.delivery import deliver
 
 SYNTAX = "1.2.840.10008.1.2."
 IMPLICIT, EXPLICIT, DEFLATED, BIG = "1.2.840.10008.1.2", SYNTAX + "1", SYNTAX + "1.99", SYNTAX + "2"

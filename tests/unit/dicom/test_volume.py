@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sinfonietta.dicom import overlay, volume
+from sinfonietta.dicom.image import overlay, volume
+from sinfonietta.dicom.image.volume import Values
 from sinfonietta.dicom.rt.geometry import Plane, Unplaced
-from sinfonietta.dicom.volume import Values
 
 
 def plane(z: float, rows: int = 20, columns: int = 24, step: float = 4.0, frame: str = "1.2", **more: object) -> Plane:

@@ -7,7 +7,7 @@ import pytest
 
 from sinfonietta.demo import phantom
 from sinfonietta.demo.truth import Truth
-from sinfonietta.dicom.parse import parse
+from sinfonietta.dicom.dataset.parse import parse
 from sinfonietta.dicom.rt import dose, dvh, structures
 from sinfonietta.dicom.rt.dose import DoseGrid
 from sinfonietta.dicom.rt.geometry import Plane

@@ -7,10 +7,10 @@ from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
 
-from sinfonietta.dicom.elements import Coding, Limits, Scope, Walker
+from sinfonietta.dicom.dataset.elements import Coding, Limits, Scope, Walker
+from sinfonietta.dicom.dataset.source import Broken
+from sinfonietta.dicom.dataset.values import BINARY_VRS, LONG_VRS, NUMBERS, little_endian
 from sinfonietta.dicom.network.negotiation import BIG_ENDIAN, IMPLICIT
-from sinfonietta.dicom.source import Broken
-from sinfonietta.dicom.values import BINARY_VRS, LONG_VRS, NUMBERS, little_endian
 
 Dataset = Mapping[str, Any]
 TEXTS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})

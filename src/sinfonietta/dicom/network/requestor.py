@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sinfonietta.dicom.dataset.source import Broken
 from sinfonietta.dicom.network import commands, identifiers, negotiation
 from sinfonietta.dicom.network.association import Association, Context, Message, Released
 from sinfonietta.dicom.network.negotiation import Proposal
@@ -20,7 +21,6 @@ from sinfonietta.dicom.network.pdu import (
     Reader,
     abort_pdu,
 )
-from sinfonietta.dicom.source import Broken
 
 LONGEST_PDU = 1 << 18
 CONNECT_S = 10.0

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 
-from sinfonietta.dicom.dictionary import vr_of
+from sinfonietta.dicom.dataset.dictionary import vr_of
 from sinfonietta.dicom.models import DicomInstance, Peer
 from sinfonietta.dicom.network import commands, negotiation
 from sinfonietta.dicom.network.negotiation import PLAIN, Proposal

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import Problem
-from sinfonietta.dicom import isolation, queries
-from sinfonietta.dicom.delivery import deliver
+from sinfonietta.dicom import queries
+from sinfonietta.dicom.dataset.parse import dataset_start
+from sinfonietta.dicom.dataset.source import Broken
 from sinfonietta.dicom.models import DicomInstance
 from sinfonietta.dicom.network.association import Context
 from sinfonietta.dicom.network.negotiation import EXPLICIT, IMPLICIT, MOST_CONTEXTS, Proposal
-from sinfonietta.dicom.parse import dataset_start
-from sinfonietta.dicom.source import Broken
+from sinfonietta.dicom.sandbox import isolation
+from sinfonietta.dicom.sandbox.delivery import deliver
 
 BLOCK_BYTES = 1 << 17
 PLAIN = (EXPLICIT, IMPLICIT)

@@ -13,10 +13,10 @@ import orjson
 from django.db.models import F
 
 from sinfonietta.accounts.actor import SYSTEM
-from sinfonietta.dicom.attributes import TEXT_LENGTH, text
-from sinfonietta.dicom.irradiation import DoseReport
+from sinfonietta.dicom.dataset.attributes import TEXT_LENGTH, text
+from sinfonietta.dicom.dataset.parse import Header
 from sinfonietta.dicom.models import DicomDose, DicomInstance
-from sinfonietta.dicom.parse import Header
+from sinfonietta.dicom.radiation.irradiation import DoseReport
 from sinfonietta.dicom.radiation.sums import summary
 from sinfonietta.jobs.services import enqueue
 from sinfonietta.library.models import Node, Version

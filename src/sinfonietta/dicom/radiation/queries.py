@@ -15,9 +15,9 @@ import orjson
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
-from sinfonietta.dicom.irradiation import DoseReport
 from sinfonietta.dicom.models import DicomDose
 from sinfonietta.dicom.queries import visible
+from sinfonietta.dicom.radiation.irradiation import DoseReport
 from sinfonietta.dicom.radiation.sums import Sum, Summary, events, sums
 from sinfonietta.dicom.radiation.tables import NotATable, Table, read
 from sinfonietta.library import access

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sinfonietta.dicom.irradiation import CTDI, QUANTITIES, DoseReport, Figure
+from sinfonietta.dicom.radiation.irradiation import CTDI, QUANTITIES, DoseReport, Figure
 
 Key = tuple[str, str]
 """Name of a quantity, and the organ or side that it is of."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sinfonietta.blobs import store
-from sinfonietta.dicom import isolation
+from sinfonietta.dicom.dataset.packing import header_of
 from sinfonietta.dicom.models import DicomDose, DicomInstance
-from sinfonietta.dicom.packing import header_of
 from sinfonietta.dicom.radiation.indexer import insert
+from sinfonietta.dicom.sandbox import isolation
 from sinfonietta.jobs.runner import JobContext
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sinfonietta.dicom.keywords import Dataset, item, number, numbers, text
+from sinfonietta.dicom.dataset.keywords import Dataset, item, number, numbers, text
 from sinfonietta.dicom.rt.geometry import Plane, Points, Unplaced, directions
 
 Values = NDArray[np.floating[Any]]

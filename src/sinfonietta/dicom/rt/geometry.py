@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sinfonietta.dicom.keywords import Dataset, item, items, number, numbers, text, values
+from sinfonietta.dicom.dataset.keywords import Dataset, item, items, number, numbers, text, values
 
 Points = NDArray[np.floating[Any]]
 """(n, 3) or (..., 3) positions in mm."""

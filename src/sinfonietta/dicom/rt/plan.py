@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sinfonietta.dicom.keywords import Dataset, item, items, number, numbers, text, whole
+from sinfonietta.dicom.dataset.keywords import Dataset, item, items, number, numbers, text, whole
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sinfonietta.dicom.keywords import Dataset, item, items, numbers, text, whole
+from sinfonietta.dicom.dataset.keywords import Dataset, item, items, numbers, text, whole
 from sinfonietta.dicom.rt.geometry import Plane, Points
 
 CLOSED, POINT = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR"), "POINT"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from rest_framework import serializers
 
-from sinfonietta.dicom.overlays import DoseSlice, Place
+from sinfonietta.dicom.planning.layers import DoseSlice, Place
 from sinfonietta.dicom.rt.beam import View
 from sinfonietta.dicom.rt.dose import DoseGrid
 from sinfonietta.dicom.rt.drawing import color

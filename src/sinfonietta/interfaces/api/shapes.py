@@ -12,10 +12,10 @@ from sinfonietta.accounts.models import Group, Membership, Token, User
 from sinfonietta.accounts.queries import PrincipalRef
 from sinfonietta.audit.models import Event
 from sinfonietta.common.errors import Invalid
-from sinfonietta.dicom.irradiation import DoseReport, Figure
+from sinfonietta.dicom.image.segments import Segmentation
 from sinfonietta.dicom.queries import identities
+from sinfonietta.dicom.radiation.irradiation import DoseReport, Figure
 from sinfonietta.dicom.reports import Content
-from sinfonietta.dicom.segments import Segmentation
 from sinfonietta.jobs.models import Job
 from sinfonietta.library.access import LEVEL_NAMES
 from sinfonietta.library.models import Level, Node, Version

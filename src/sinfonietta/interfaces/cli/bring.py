@@ -114,7 +114,7 @@ def reindex(as_job: bool, json_: bool) -> None:
         job = jobs.enqueue(actor=site.keeper(), kind="dicom.reindex", payload={})
         site.say({"job": str(job.uid)}, json_=json_, sentence=str(job.uid))
         return
-    from sinfonietta.dicom.reindex import reindex as again
+    from sinfonietta.dicom.index.reindex import reindex as again
 
     with Progress(console=site.screen, transient=True) as progress:
         task = progress.add_task("Reading files again", total=1.0)

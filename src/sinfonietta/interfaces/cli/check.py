@@ -89,7 +89,7 @@ def _secret() -> str:
 def _decoding() -> str:
     from pydicom.data import get_testdata_file
 
-    from sinfonietta.dicom import isolation
+    from sinfonietta.dicom.sandbox import isolation
 
     path = get_testdata_file("CT_small.dcm", download=False)
     if not isinstance(path, str) or isolation.pool().parse(Path(path)) is None:

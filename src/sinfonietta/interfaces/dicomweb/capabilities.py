@@ -11,7 +11,7 @@ import orjson
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
-from sinfonietta.dicom.options import TARGETS
+from sinfonietta.dicom.image.options import TARGETS
 from sinfonietta.interfaces.dicomweb import media, rendered, wado_uri
 from sinfonietta.interfaces.dicomweb.doors import Call, door
 

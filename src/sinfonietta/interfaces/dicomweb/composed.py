@@ -12,8 +12,8 @@ from typing import IO, Any, cast
 
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import TooLarge, Unavailable
-from sinfonietta.dicom import isolation
 from sinfonietta.dicom.errors import BadRequest
+from sinfonietta.dicom.sandbox import isolation
 from sinfonietta.dicom.services import CANNOT_UNDERSTAND, Filing, Stored
 from sinfonietta.ingest.services import receive, staging
 from sinfonietta.interfaces.dicomweb import media

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import NotFound, TooLarge, Unavailable
-from sinfonietta.dicom import isolation
+from sinfonietta.dicom.dataset.packing import header_of
+from sinfonietta.dicom.dataset.parse import BIG_ENDIAN, DEFLATED, IMPLICIT, Header, open_dataset
+from sinfonietta.dicom.dataset.pixels import Pixels, fragments, frame_bytes, frame_ranges
+from sinfonietta.dicom.dataset.source import Broken
+from sinfonietta.dicom.dataset.values import little_endian
 from sinfonietta.dicom.errors import NotAcceptable
+from sinfonietta.dicom.image.options import COMPRESSED_TARGETS
 from sinfonietta.dicom.models import DicomInstance
-from sinfonietta.dicom.options import COMPRESSED_TARGETS
-from sinfonietta.dicom.packing import header_of
-from sinfonietta.dicom.parse import BIG_ENDIAN, DEFLATED, IMPLICIT, Header, open_dataset
-from sinfonietta.dicom.pixels import Pixels, fragments, frame_bytes, frame_ranges
-from sinfonietta.dicom.source import Broken
-from sinfonietta.dicom.values import little_endian
+from sinfonietta.dicom.sandbox import isolation
 from sinfonietta.interfaces.dicomweb.media import (
     DEFAULT_SYNTAXES,
     EXPLICIT,

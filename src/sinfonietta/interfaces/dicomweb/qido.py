@@ -13,14 +13,14 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from sinfonietta.dicom import queries
-from sinfonietta.dicom.attributes import INSTANCE_TAGS, SERIES_TAGS, STUDY_TAGS
+from sinfonietta.dicom.dataset.attributes import INSTANCE_TAGS, SERIES_TAGS, STUDY_TAGS
+from sinfonietta.dicom.dataset.native import to_xml
+from sinfonietta.dicom.dataset.packing import dataset_of
+from sinfonietta.dicom.dataset.paths import path_of
 from sinfonietta.dicom.errors import BadRequest
-from sinfonietta.dicom.matching import FUZZY, INSTANCE_KEYS, SERIES_KEYS, STUDY_KEYS
+from sinfonietta.dicom.index.matching import FUZZY, INSTANCE_KEYS, SERIES_KEYS, STUDY_KEYS
+from sinfonietta.dicom.index.selection import InstanceRow
 from sinfonietta.dicom.models import DicomHeader
-from sinfonietta.dicom.native import to_xml
-from sinfonietta.dicom.packing import dataset_of
-from sinfonietta.dicom.paths import path_of
-from sinfonietta.dicom.selection import InstanceRow
 from sinfonietta.interfaces.dicomweb import media
 from sinfonietta.interfaces.dicomweb.doors import Call, absolute, door
 from sinfonietta.interfaces.dicomweb.parts import Part, multipart

@@ -12,10 +12,11 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from sinfonietta.common.errors import NotFound, Unavailable
-from sinfonietta.dicom import isolation, queries
+from sinfonietta.dicom import queries
 from sinfonietta.dicom.errors import BadRequest, NotAcceptable
+from sinfonietta.dicom.image.options import Format, RenderOptions
 from sinfonietta.dicom.models import DicomInstance
-from sinfonietta.dicom.options import Format, RenderOptions
+from sinfonietta.dicom.sandbox import isolation
 from sinfonietta.interfaces.dicomweb import media
 from sinfonietta.interfaces.dicomweb.doors import Call, door
 from sinfonietta.interfaces.dicomweb.parts import Part, multipart, plain

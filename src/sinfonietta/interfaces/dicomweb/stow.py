@@ -12,8 +12,8 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from sinfonietta.common.errors import NotFound, TooLarge
+from sinfonietta.dicom.dataset.native import to_xml
 from sinfonietta.dicom.errors import BadRequest, UnsupportedMediaType
-from sinfonietta.dicom.native import to_xml
 from sinfonietta.dicom.services import Filing, Stored
 from sinfonietta.ingest.services import receive, staging
 from sinfonietta.interfaces.dicomweb import composed, media, qido, wado

@@ -10,13 +10,14 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from sinfonietta.common.errors import Unavailable
-from sinfonietta.dicom import isolation, queries, removal
-from sinfonietta.dicom.delivery import Delivery, deliver
+from sinfonietta.dicom import queries, removal
+from sinfonietta.dicom.dataset.native import to_xml
+from sinfonietta.dicom.dataset.packing import dataset_blocks, dataset_of
 from sinfonietta.dicom.errors import NotAcceptable
+from sinfonietta.dicom.image.options import NATIVE_TARGETS, TARGETS
 from sinfonietta.dicom.models import DicomInstance
-from sinfonietta.dicom.native import to_xml
-from sinfonietta.dicom.options import NATIVE_TARGETS, TARGETS
-from sinfonietta.dicom.packing import dataset_blocks, dataset_of
+from sinfonietta.dicom.sandbox import isolation
+from sinfonietta.dicom.sandbox.delivery import Delivery, deliver
 from sinfonietta.interfaces.dicomweb import media
 from sinfonietta.interfaces.dicomweb.doors import Call, absolute, door
 from sinfonietta.interfaces.dicomweb.media import syntax_of

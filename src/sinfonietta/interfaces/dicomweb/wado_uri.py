@@ -10,8 +10,8 @@ from django.http.response import HttpResponseBase
 
 from sinfonietta.dicom import queries
 from sinfonietta.dicom.errors import BadRequest, NotAcceptable
+from sinfonietta.dicom.image.options import TARGETS, RenderOptions
 from sinfonietta.dicom.models import DicomInstance
-from sinfonietta.dicom.options import TARGETS, RenderOptions
 from sinfonietta.interfaces.dicomweb import media, rendered
 from sinfonietta.interfaces.dicomweb.doors import Call, door
 from sinfonietta.interfaces.dicomweb.parts import plain

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from sinfonietta.dicom.dataset.source import Broken
 from sinfonietta.dicom.network import commands, identifiers
 from sinfonietta.dicom.network.association import Message
 from sinfonietta.dicom.peers import services
-from sinfonietta.dicom.source import Broken
 from sinfonietta.interfaces.dimse.session import Session
 
 TRANSACTION, REFERENCES = "00081195", "00081199"

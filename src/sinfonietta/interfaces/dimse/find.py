@@ -9,18 +9,18 @@ import orjson
 from django.conf import settings
 
 from sinfonietta.accounts.actor import Actor
-from sinfonietta.dicom import patients, queries
-from sinfonietta.dicom.attributes import INSTANCE_TAGS, SERIES_TAGS, STUDY_TAGS
-from sinfonietta.dicom.dictionary import vr_of
+from sinfonietta.dicom import queries
+from sinfonietta.dicom.dataset.attributes import INSTANCE_TAGS, SERIES_TAGS, STUDY_TAGS
+from sinfonietta.dicom.dataset.dictionary import vr_of
+from sinfonietta.dicom.dataset.packing import dataset_of
+from sinfonietta.dicom.dataset.source import Broken
 from sinfonietta.dicom.errors import BadRequest
-from sinfonietta.dicom.matching import INSTANCE_KEYS, SERIES_KEYS, STUDY_KEYS
+from sinfonietta.dicom.index.matching import INSTANCE_KEYS, SERIES_KEYS, STUDY_KEYS
 from sinfonietta.dicom.models import DicomHeader
 from sinfonietta.dicom.network import commands, identifiers
 from sinfonietta.dicom.network.association import Message
 from sinfonietta.dicom.network.negotiation import PATIENT_ROOT
 from sinfonietta.dicom.network.pdu import ProtocolError
-from sinfonietta.dicom.packing import dataset_of
-from sinfonietta.dicom.source import Broken
 from sinfonietta.interfaces.dimse.session import Session
 
 LEVEL, CHARSET, SPEAKS_FROM = "00080052", "00080005", "00080201"
@@ -130,7 +130,7 @@ Page = Callable[[Actor, Mapping[str, str], frozenset[str], int, int], tuple[list
 def _patients(
     actor: Actor, keys: Mapping[str, str], tags: frozenset[str], offset: int, limit: int
 ) -> tuple[list[Answer], bool]:
-    page = patients.patients(actor=actor, keys=keys, offset=offset, limit=limit)
+    page = queries.patients(actor=actor, keys=keys, offset=offset, limit=limit)
     answers = [
         patient.attributes
         | {

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.unit.dicom.content import coded, ct_event, item, number, report, text, uid
 
-from sinfonietta.dicom import irradiation, reports
-from sinfonietta.dicom.irradiation import DoseReport, Figure
+from sinfonietta.dicom import reports
+from sinfonietta.dicom.radiation import irradiation
+from sinfonietta.dicom.radiation.irradiation import DoseReport, Figure
 
 SPELLINGS = [
     ("113838", "mGy.cm", 250.0), ("113838", "mGycm", 250.0), ("113838", "mGy·cm", 250.0), ("113838", "mGy*cm", 250.0),

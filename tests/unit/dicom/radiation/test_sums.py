@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sinfonietta.dicom.irradiation import DoseReport, Event, Figure
+from sinfonietta.dicom.radiation.irradiation import DoseReport, Event, Figure
 from sinfonietta.dicom.radiation.sums import Sum, Summary, events, summary, sums, unstated
 
 DLP, TIME = ("DLP", ""), ("Fluoroscopy time", "")

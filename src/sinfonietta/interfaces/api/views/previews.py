@@ -10,8 +10,8 @@ from rest_framework.response import Response
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.common.errors import NotFound
-from sinfonietta.dicom import planning
 from sinfonietta.dicom import queries as dicom
+from sinfonietta.dicom.planning import belonging
 from sinfonietta.interfaces.api import serializers as s
 from sinfonietta.interfaces.api import shapes
 from sinfonietta.interfaces.api.base import HouseView
@@ -40,6 +40,6 @@ class PreviewView(HouseView):
         is_dicom = entry.media_type == shapes.DICOM and entry.state != Version.State.QUARANTINED
         has_image, special = _of_dicom(self.actor, uid) if is_dicom else (False, ())
         found = showable(entry.media_type, entry.size_bytes or 0, entry.state, has_image=has_image, special=special)
-        rt = planning.SHOWN.get(planning.kind_of(actor=self.actor, uid=uid), ()) if is_dicom else ()
+        rt = belonging.SHOWN.get(belonging.kind_of(actor=self.actor, uid=uid), ()) if is_dicom else ()
         kinds = (*rt, *found.kinds)
         return Response({"kinds": kinds, "links": shapes.preview_links(entry, kinds), "reason": found.reason})

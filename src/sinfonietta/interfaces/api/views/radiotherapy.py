@@ -14,8 +14,9 @@ from rest_framework.response import Response
 
 from sinfonietta.audit.services import record_read
 from sinfonietta.common.errors import Invalid, NotFound
-from sinfonietta.dicom import histograms, overlays, planning, queries, rt_objects
-from sinfonietta.dicom.planning import DOSE, PLAN, STRUCTURES, Planning
+from sinfonietta.dicom import queries
+from sinfonietta.dicom.planning import belonging, histograms, layers, objects
+from sinfonietta.dicom.planning.belonging import DOSE, PLAN, STRUCTURES, Planning
 from sinfonietta.dicom.rt import drawing
 from sinfonietta.interfaces.api import radiotherapy as r
 from sinfonietta.interfaces.api import serializers as s
@@ -36,10 +37,10 @@ class RtView(HouseView):
         root = (
             queries.root(actor=self.actor, uid=within, kinds=PLACES)
             if within
-            else planning.root_of(actor=self.actor, uid=uid)
+            else belonging.root_of(actor=self.actor, uid=uid)
         )
         wishes = {kind: asked[kind] for kind in (STRUCTURES, DOSE) if kind in asked}
-        return planning.find(actor=self.actor, uid=uid, root=root, wishes=wishes)
+        return belonging.find(actor=self.actor, uid=uid, root=root, wishes=wishes)
 
 
 class BelongingView(RtView):
@@ -61,9 +62,9 @@ class ContoursView(RtView):
         """The regions of a structure set; with ``on`` or ``plane`` their outlines there, in pixels."""
         asked = self.asked(r.OnPlane)
         if "on" in asked or "plane" in asked:
-            shape = r.outlines(*overlays.outlines(actor=self.actor, uid=uid, place=r.place_of(asked)))
+            shape = r.outlines(*layers.outlines(actor=self.actor, uid=uid, place=r.place_of(asked)))
         else:
-            shape = r.structure_set(overlays.structure_set(actor=self.actor, uid=uid))
+            shape = r.structure_set(layers.structure_set(actor=self.actor, uid=uid))
         record_read(actor=self.actor, action="contours.shown", target=uid)
         return Response(shape)
 
@@ -73,9 +74,9 @@ class DoseView(RtView):
     def get(self, request: Request, uid: UUID) -> Response:
         """A dose; with ``on`` also its values over that image, and isodose lines in pixels."""
         asked = self.asked(r.OnImageWithLevels)
-        shape = r.dose_grid(overlays.dose_grid(actor=self.actor, uid=uid))
+        shape = r.dose_grid(layers.dose_grid(actor=self.actor, uid=uid))
         if "on" in asked:
-            found = overlays.dose(actor=self.actor, uid=uid, place=r.place_of(asked))
+            found = layers.dose(actor=self.actor, uid=uid, place=r.place_of(asked))
             shape |= r.dose_slice(found, asked["levels"])
         record_read(actor=self.actor, action="dose.shown", target=uid)
         return Response(shape)
@@ -88,7 +89,7 @@ class DosePictureView(RtView):
     def get(self, request: Request, uid: UUID) -> HttpResponse:
         """The colour wash over the part of an image that ``values`` of the dose names; clear where there is none."""
         asked = self.asked(r.Wash)
-        found = overlays.dose(actor=self.actor, uid=uid, place=r.place_of(asked))
+        found = layers.dose(actor=self.actor, uid=uid, place=r.place_of(asked))
         record_read(actor=self.actor, action="dose.shown", target=uid)
         picture = drawing.wash(found.values, asked.get("top") or found.grid.highest)
         headers = {"Cache-Control": "private, max-age=300", "X-Content-Type-Options": "nosniff"}
@@ -141,9 +142,9 @@ class PlanView(RtView):
     @extend_schema(responses=r.PlanShape)
     def get(self, request: Request, uid: UUID) -> Response:
         """A plan as tables: prescriptions, fraction groups, beams with their control points, setup, brachytherapy."""
-        row = planning.instance(actor=self.actor, uid=uid, kinds=[PLAN])
+        row = belonging.instance(actor=self.actor, uid=uid, kinds=[PLAN])
         record_read(actor=self.actor, action="plan.shown", target=uid)
-        return Response(r.treatment_plan(rt_objects.treatment_plan(row)))
+        return Response(r.treatment_plan(objects.treatment_plan(row)))
 
 
 class BeamView(RtView):
@@ -153,7 +154,7 @@ class BeamView(RtView):
         asked = self.asked(r.PointOfBeam)
         if number > 2**31 - 1:
             raise NotFound
-        view = overlays.beam_view(
+        view = layers.beam_view(
             actor=self.actor, plan=uid, number=number, point=asked["point"], structures=asked.get("structures")
         )
         return Response(r.beam_view(view))

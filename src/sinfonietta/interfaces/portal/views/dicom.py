@@ -14,13 +14,15 @@ from django.views.decorators.http import require_GET
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import Invalid, NotFound, Unavailable
-from sinfonietta.dicom import isolation, planning, queries
+from sinfonietta.dicom import queries
+from sinfonietta.dicom.dataset.parse import MEDIA_TYPE
+from sinfonietta.dicom.dataset.tags import TagRow
+from sinfonietta.dicom.image.options import RenderOptions
+from sinfonietta.dicom.index.selection import SeriesRow
 from sinfonietta.dicom.models import DicomInstance
-from sinfonietta.dicom.options import RenderOptions
-from sinfonietta.dicom.parse import MEDIA_TYPE
 from sinfonietta.dicom.peers.queries import usable as usable_peers
-from sinfonietta.dicom.selection import SeriesRow
-from sinfonietta.dicom.tags import TagRow
+from sinfonietta.dicom.planning import belonging
+from sinfonietta.dicom.sandbox import isolation
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
 from sinfonietta.interfaces.portal.views import parts, reports
@@ -201,6 +203,6 @@ def study(request: HttpRequest, study_uid: str) -> HttpResponse:
         "study": found, "attributes": found.attributes, "series": series, "scope": scope,
         "peers": usable_peers(actor=actor),
         "viewer_url": viewer_url(scope.uid if scope else None, study_uid),
-        "radiotherapy": planning.first_of(actor=actor, root=root, study=study_uid),
+        "radiotherapy": belonging.first_of(actor=actor, root=root, study=study_uid),
     }  # fmt: skip
     return render(request, "portal/study.html", context)

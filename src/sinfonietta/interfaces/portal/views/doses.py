@@ -11,7 +11,7 @@ from django.utils.text import slugify
 from django.views.decorators.http import require_GET
 
 from sinfonietta.common.errors import NotFound
-from sinfonietta.dicom.irradiation import QUANTITIES
+from sinfonietta.dicom.radiation.irradiation import QUANTITIES
 from sinfonietta.dicom.radiation.queries import Doses
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of

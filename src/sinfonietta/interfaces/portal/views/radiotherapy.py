@@ -9,8 +9,9 @@ from django.http import HttpRequest
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.common.errors import NotFound, Problem
-from sinfonietta.dicom import overlays, planning, queries, rt_objects
-from sinfonietta.dicom.planning import DOSE, IMAGE, PLAN, RECORD, STRUCTURES, Planning
+from sinfonietta.dicom import queries
+from sinfonietta.dicom.planning import belonging, layers, objects
+from sinfonietta.dicom.planning.belonging import DOSE, IMAGE, PLAN, RECORD, STRUCTURES, Planning
 from sinfonietta.dicom.rt import drawing, record
 from sinfonietta.dicom.rt.dose import DoseGrid
 from sinfonietta.dicom.rt.geometry import Unplaced
@@ -27,17 +28,17 @@ TABS = {PLAN: "plan", RECORD: "record", IMAGE: "record"}
 
 def context(request: HttpRequest, actor: Actor, entry: library.Entry) -> dict[str, Any]:
     """What the page shows beside tags and facts; nothing for a file that is no RT object, or cannot be understood."""
-    if not planning.kind_of(actor=actor, uid=entry.uid):
+    if not belonging.kind_of(actor=actor, uid=entry.uid):
         return {}
     inside = parts.uuids([request.GET.get("in", "")])
     try:
         root = (
             queries.root(actor=actor, uid=inside[0], kinds=PLACES)
             if inside
-            else planning.root_of(actor=actor, uid=entry.uid)
+            else belonging.root_of(actor=actor, uid=entry.uid)
         )
         wishes = {kind: ids[0] for kind in KINDS if (ids := parts.uuids([request.GET.get(kind, "")]))}
-        found = planning.find(actor=actor, uid=entry.uid, root=root, wishes=wishes)
+        found = belonging.find(actor=actor, uid=entry.uid, root=root, wishes=wishes)
         return _shown(actor, found) | {"kind": "radiotherapy", "within": inside[0] if inside else ""}
     except NotFound:
         raise
@@ -47,10 +48,10 @@ def context(request: HttpRequest, actor: Actor, entry: library.Entry) -> dict[st
 
 def _shown(actor: Actor, found: Planning) -> dict[str, Any]:
     opened = found.opened
-    structures = rt_objects.structure_set(found.structures.row) if found.structures else None
+    structures = objects.structure_set(found.structures.row) if found.structures else None
     grid = _grid(found)
     plan = _plan(found)
-    prescribed = overlays.prescribed_gy(found) if grid and grid.unit == "Gy" else None
+    prescribed = layers.prescribed_gy(found) if grid and grid.unit == "Gy" else None
     if structures and structures.left_out:
         found.notes.append(f"{structures.left_out} of the contours make no sense and are left out.")
     alone = not found.slices and structures is not None
@@ -64,7 +65,7 @@ def _shown(actor: Actor, found: Planning) -> dict[str, Any]:
         "opened": str(opened.uid), "spacing_mm": round(found.spacing_mm, 4) or None, "alone": alone,
         "opacity": 0.9 if found.dose and found.slices and found.slices[0].uid == found.dose.uid else 0.4,
         "unit": grid.unit if grid else "", "highest": grid.highest if grid else 0,
-        "levels": overlays.levels(grid.highest, prescribed) if grid else [],
+        "levels": layers.levels(grid.highest, prescribed) if grid else [],
         "prescribed": prescribed, "stops": drawing.STOPS, "pale": drawing.PALE,
         "rois": [
             {"number": roi.number, "name": roi.name, "type": roi.interpreted, "color": roi.color,
@@ -80,8 +81,8 @@ def _shown(actor: Actor, found: Planning) -> dict[str, Any]:
         "at": _start(found, grid) if found.slices else count // 2,
         "plan": plan,
         "rois": {roi.number: roi.name for roi in structures.rois} if structures else {},
-        "record": record.read(rt_objects.dataset(opened.row)) if opened.kind == RECORD else None,
-        "portal_image": record.portal_image(rt_objects.dataset(opened.row)) if opened.kind == IMAGE else None,
+        "record": record.read(objects.dataset(opened.row)) if opened.kind == RECORD else None,
+        "portal_image": record.portal_image(objects.dataset(opened.row)) if opened.kind == IMAGE else None,
         "presets": _presets(actor, found),
         "choices": _choices(found),
         "viewer_url": "",
@@ -92,7 +93,7 @@ def _grid(found: Planning) -> DoseGrid | None:
     if found.dose is None:
         return None
     try:
-        return rt_objects.dose_grid(found.dose.row)
+        return objects.dose_grid(found.dose.row)
     except (Unplaced, Problem) as problem:
         found.notes.append(str(problem))
         return None
@@ -100,7 +101,7 @@ def _grid(found: Planning) -> DoseGrid | None:
 
 def _plan(found: Planning) -> Plan | None:
     try:
-        return rt_objects.treatment_plan(found.plan.row) if found.plan else None
+        return objects.treatment_plan(found.plan.row) if found.plan else None
     except Problem as problem:
         found.notes.append(f"The plan “{found.plan.title if found.plan else ''}”: {problem}")
         found.plan = None
@@ -128,7 +129,7 @@ def _choices(found: Planning) -> list[dict[str, Any]]:
     """Kinds of which there are several to choose from."""
     shown = {STRUCTURES: found.structures, DOSE: found.dose, PLAN: found.plan}
     choices = []
-    for kind, name in planning.NAMES.items():
+    for kind, name in belonging.NAMES.items():
         members = [one for one in found.members if one.kind == kind]
         if len(members) > 1 and kind != found.opened.kind:
             chosen = shown[kind]

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_GET
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.common.errors import Problem
-from sinfonietta.dicom.irradiation import QUANTITIES, DoseReport, Event
 from sinfonietta.dicom.models import DicomInstance
+from sinfonietta.dicom.radiation.irradiation import QUANTITIES, DoseReport, Event
 from sinfonietta.dicom.radiation.sums import unstated
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of

@@ -1,0 +1,64 @@
+"""Patients as the actor sees them: made of the studies that are theirs to see, and of those alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from django.db.models import Case, F, Q, Value, When
+
+from sinfonietta.accounts.actor import Actor
+from sinfonietta.dicom.index import matching, selection
+from sinfonietta.dicom.models import DicomSeries
+from sinfonietta.dicom.queries.scope import Found, visible
+from sinfonietta.dicom.queries.study_level import IN_ORDER, Series, merged
+from sinfonietta.library.models import Node
+
+
+@dataclass
+class Patient:
+    """A patient; those without an id are told apart by their name."""
+
+    patient_id: str
+    series: list[Series] = field(default_factory=list)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Patient attributes in the DICOM JSON model, from the instance that was filed last."""
+        row = max((series.shown for series in self.series), key=lambda shown: shown.described_by)
+        found: dict[str, Any] = orjson.loads("{" + row.study_json + "}")
+        return {tag: element for tag, element in found.items() if tag.startswith("0010")}
+
+    @property
+    def studies(self) -> int:
+        """How many studies the actor sees of them."""
+        return len({series.study_uid for series in self.series})
+
+    @property
+    def instances(self) -> int:
+        """How many instances the actor sees of them."""
+        return sum(series.instances for series in self.series)
+
+
+def patients(
+    *, actor: Actor, root: Node | None = None, keys: Mapping[str, str] | None = None, offset: int = 0, limit: int = 100
+) -> Found[Patient]:
+    """Patients that match, by their id. Raises BadRequest for a key that cannot be matched."""
+    seen = visible(actor, root)
+    matches = DicomSeries.objects.filter(seen & matching.condition(keys or {}, seen))
+    without_id = Case(When(patient_id="", then=F("patient_name")), default=Value(""))
+    groups = matches.annotate(who=without_id).values_list("patient_id", "who").distinct().order_by("patient_id", "who")
+    page = list(groups[offset : offset + limit + 1])
+    wanted = page[:limit]
+    found = {pair: Patient(pair[0]) for pair in wanted}
+    named = Q(patient_id__in={patient_id for patient_id, _ in wanted if patient_id})
+    unnamed = Q(patient_id="", patient_name__in={name for patient_id, name in wanted if not patient_id})
+    theirs = selection.visible(actor, root) & selection.where(named | unnamed)
+    for series in merged(selection.series_rows(theirs, IN_ORDER)):
+        row = series.shown
+        pair = (row.patient_id, "" if row.patient_id else row.patient_name)
+        if pair in found:
+            found[pair].series.append(series)
+    return Found([patient for patient in found.values() if patient.series], len(page) > limit)

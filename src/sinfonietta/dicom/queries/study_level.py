@@ -1,0 +1,201 @@
+"""Studies and series, merged over the places where the actor may read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db.models import Count, Sum
+
+from sinfonietta.accounts.actor import Actor
+from sinfonietta.common.errors import NotFound
+from sinfonietta.dicom.index import loading, matching, selection
+from sinfonietta.dicom.index.selection import SeriesRow
+from sinfonietta.dicom.models import DicomInstance, DicomSeries
+from sinfonietta.dicom.queries.scope import Found, last_filed, series_condition, visible
+from sinfonietta.library.models import Node
+
+IN_ORDER = "ORDER BY s.study_uid, s.series_number, s.series_uid, s.id"
+STUDIES_AT_A_TIME = 100
+"""So many are looked at together where a search walks through all."""
+
+
+@dataclass
+class Series:
+    """A series as the actor sees it, merged over the places where they may read it."""
+
+    study_uid: str
+    series_uid: str
+    instances: int
+    size_bytes: int
+    shown: SeriesRow
+    places: list[UUID | str]
+
+    @property
+    def containers(self) -> list[UUID]:
+        """Where it lies."""
+        return [place if isinstance(place, UUID) else UUID(place) for place in self.places]
+
+
+@dataclass
+class Study:
+    """A study as the actor sees it."""
+
+    study_uid: str
+    series: list[Series] = field(default_factory=list)
+
+    @property
+    def shown(self) -> SeriesRow:
+        """The row that speaks for patient and study: the one whose instance was filed last."""
+        return max((series.shown for series in self.series), key=lambda row: row.described_by)
+
+    @property
+    def modalities(self) -> list[str]:
+        """Different modalities, in order."""
+        return sorted({series.shown.modality for series in self.series if series.shown.modality})
+
+    @property
+    def instances(self) -> int:
+        """How many instances the actor sees of it."""
+        return sum(series.instances for series in self.series)
+
+    @property
+    def size_bytes(self) -> int:
+        """What its files weigh."""
+        return sum(series.size_bytes for series in self.series)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Patient and study attributes in the DICOM JSON model."""
+        found: dict[str, Any] = orjson.loads("{" + self.shown.study_json + "}")
+        return found
+
+
+def studies(
+    *, actor: Actor, root: Node | None = None, keys: Mapping[str, str] | None = None, offset: int = 0, limit: int = 100
+) -> Found[Study]:
+    """Studies that match, the newest first. Raises BadRequest for a key that cannot be matched."""
+    keys = keys or {}
+    # Series of a study may disagree about its date; it stands at the latest. Written so that no study is looked at
+    # beyond the page: 13 times as fast as grouping where there are 10,000.
+    of_rows = {tag: asked for tag, asked in keys.items() if tag not in matching.OF_WHOLE_STUDIES}
+    another = selection.visible(actor, root, "m") & selection.where(series_condition(actor, root, of_rows), "l")
+    latest = selection.Condition(
+        "NOT EXISTS (SELECT 1 FROM dicom_dicomseries l JOIN library_node m ON m.id = l.container_id "  # noqa: S608
+        f"WHERE l.study_uid = s.study_uid AND l.study_date > s.study_date AND {another.sql})",
+        another.params,
+    )
+    matches = selection.visible(actor, root) & selection.where(series_condition(actor, root, keys)) & latest
+    page = selection.select(
+        "DISTINCT s.study_uid, s.study_date", selection.SERIES, matches,
+        "ORDER BY s.study_date DESC, s.study_uid DESC LIMIT %s OFFSET %s", (limit + 1, offset),
+    )  # fmt: skip
+    found = {uid: Study(uid) for uid, _ in page[:limit]}
+    for series in merged(rows_of(actor, root, list(found))):
+        found[series.study_uid].series.append(series)
+    return Found([study for study in found.values() if study.series], len(page) > limit)
+
+
+def rows_of(actor: Actor, root: Node | None, studies: Sequence[str]) -> list[SeriesRow]:
+    """The rows of some studies that the actor sees, in the order of series."""
+    if not studies:
+        return []
+    of = selection.Condition(f"s.study_uid IN ({selection.marks(studies)})", tuple(studies))
+    return selection.series_rows(selection.visible(actor, root) & of, IN_ORDER)
+
+
+def study(*, actor: Actor, uid: str, root: Node | None = None) -> Study:
+    """One study with its series. Raises NotFound."""
+    found = studies(actor=actor, root=root, keys={"0020000D": uid} if matching.UID.fullmatch(uid) else {}, limit=1).rows
+    if not found or found[0].study_uid != uid:
+        raise NotFound("There is no such study, or it is not yours to see.")
+    return found[0]
+
+
+def count_studies(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str] | None = None) -> int:
+    """How many studies match."""
+    seen = visible(actor, root)
+    rows = DicomSeries.objects.filter(seen & matching.condition(keys or {}, seen))
+    return rows.aggregate(count=Count("study_uid", distinct=True))["count"] or 0
+
+
+def series(
+    *, actor: Actor, root: Node | None = None, keys: Mapping[str, str] | None = None, offset: int = 0, limit: int = 1000
+) -> Found[Series]:
+    """Series that match, by study and number. Raises BadRequest for a key that cannot be matched."""
+    found: list[Series] = []
+    for pairs in pairs_of(actor, root, keys or {}):
+        if len(pairs) <= offset:
+            offset -= len(pairs)
+            continue
+        wanted = pairs[offset : offset + limit + 1 - len(found)]
+        offset = 0
+        rows = rows_of(actor, root, list({study: None for study, _ in wanted}))
+        by_pair = {(one.study_uid, one.series_uid): one for one in merged(rows)}
+        found += [by_pair[pair] for pair in wanted if pair in by_pair]
+        if len(found) > limit:
+            break
+    return Found(found[:limit], len(found) > limit)
+
+
+def pairs_of(actor: Actor, root: Node | None, keys: Mapping[str, str]) -> Iterator[list[tuple[str, str]]]:
+    """(Study, series) of all that matches, in order, from some studies at a time: their number ends the walk."""
+    matches = selection.visible(actor, root) & selection.where(series_condition(actor, root, keys))
+    last, many = "", STUDIES_AT_A_TIME
+    while many == STUDIES_AT_A_TIME:
+        further = matches & selection.Condition("s.study_uid > %s", (last,))
+        rest = f"ORDER BY s.study_uid LIMIT {STUDIES_AT_A_TIME}"
+        studies = [uid for (uid,) in selection.select("DISTINCT s.study_uid", selection.SERIES, further, rest)]
+        many = len(studies)
+        if studies:
+            of = selection.Condition(f"s.study_uid IN ({selection.marks(studies)})", tuple(studies))
+            order = "ORDER BY s.study_uid, s.series_number, s.series_uid"
+            rows = selection.select("s.study_uid, s.series_uid", selection.SERIES, matches & of, order)
+            yield list(dict.fromkeys(map(tuple, rows)))
+            last = studies[-1]
+
+
+def merged(rows: Sequence[SeriesRow]) -> list[Series]:
+    """One Series for the rows of each (study, series), by number; the numbers are of what the actor sees."""
+    found: dict[tuple[str, str], Series] = {}
+    several: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        pair = (row.study_uid, row.series_uid)
+        one = found.get(pair)
+        if one is None:
+            found[pair] = Series(*pair, row.instances, row.size_bytes, row, [row.place])
+            continue
+        several.setdefault(pair, [one.shown.id]).append(row.id)
+        one.places.append(row.place)
+        if row.described_by > one.shown.described_by:
+            one.shown = row
+    if several:
+        _count_once(found, [row_id for ids in several.values() for row_id in ids])
+    return list(found.values())
+
+
+def _count_once(found: dict[tuple[str, str], Series], row_ids: list[int]) -> None:
+    """Count what is visible in several places by its UIDs; the size is that of the files shown."""
+    chosen = last_filed(DicomInstance.objects.filter(series_id__in=row_ids))
+    counts = chosen.values("study_uid", "series_uid").annotate(count=Count("version_id"))
+    for row in counts.annotate(size=Sum("version__size_bytes")).order_by():
+        one = found[(row["study_uid"], row["series_uid"])]
+        one.instances, one.size_bytes = row["count"], row["size"]
+
+
+def classes(*, actor: Actor, root: Node | None = None, study: str) -> list[str]:
+    """The SOP classes of what the actor sees of a study."""
+    rows = DicomInstance.objects.filter(visible(actor, root, "series__"), study_uid=study, series__study_uid=study)
+    return sorted(set(rows.values_list("sop_class", flat=True).distinct()))
+
+
+def containers(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[Node]:
+    """Where a study or series lies, as far as the actor sees it. Raises NotFound when that is nowhere."""
+    matches = selection.where(series_condition(actor, root, keys))
+    found = loading.nodes(selection.visible(actor, root) & matches, selection.SERIES)
+    if not found:
+        raise NotFound("There is no such study or series, or it is not yours to see.")
+    return found
