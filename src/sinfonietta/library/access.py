@@ -10,13 +10,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.expressions import Combinable
 
 from sinfonietta.accounts.actor import Actor, Scope
+from sinfonietta.blobs.models import Blob
 from sinfonietta.common.errors import Forbidden, NotFound
-from sinfonietta.library.models import AclEntry, Level, Node
+from sinfonietta.common.rows import Columns, parts_of
+from sinfonietta.library.models import AclEntry, Collection, Level, Node, Version
 
 LEVEL_NAMES = {Level.READ: "read", Level.WRITE: "write", Level.MANAGE: "manage"}
 
@@ -63,18 +65,58 @@ def highest(actor: Actor) -> dict[str, Combinable]:
     return {"highest": Subquery(entries.values("acl_id").annotate(most=Max("level")).values("most"))}
 
 
+def highest_sql(actor: Actor, column: str) -> tuple[str, tuple[int, ...]]:
+    """``highest`` for statements that are written in SQL: ``column`` holds the id of an ACL. Null where there is none."""
+    if actor.is_system:
+        return str(int(Level.MANAGE)), ()
+    marks = ", ".join(["%s"] * len(actor.principals))
+    entries = f"FROM library_aclentry e WHERE e.acl_id = {column} AND e.principal_id IN ({marks})"
+    return f"(SELECT MAX(e.level) {entries})", actor.principals
+
+
 def capped(actor: Actor, level: int) -> Level:
     """What is left of a level under the scope of the credential: a read token reads."""
     return Level.READ if actor.scope == Scope.READ else Level(level)
 
 
 def find(actor: Actor, uid: UUID, *, trashed: bool = False) -> Node:
-    """The node, with ``level`` on it. Raises NotFound when it is absent or not the actor's to see."""
-    nodes = Node.objects.filter(within(actor), uid=uid, trash__isnull=not trashed)
-    node = nodes.select_related("parent", "current__blob", "collection").annotate(**highest(actor)).first()
-    if node is None:
+    """The node, with ``level`` on it. Raises NotFound when it is absent or not the actor's to see.
+
+    It comes with its ``parent``, ``current.blob`` and ``collection``.
+    """
+    highest, principals = highest_sql(actor, "n.acl_id")
+    sql = (
+        f"SELECT {highest}, {', '.join(part.sql for part in PARTS)} FROM {TABLES} "  # noqa: S608 - our own words
+        f"WHERE n.uid = %s AND n.trash_id IS {'NOT NULL' if trashed else 'NULL'}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, (*principals, Node._meta.get_field("uid").get_db_prep_value(uid, connection)))
+        row = cursor.fetchone()
+    if row is None or not row[0]:
         raise NotFound("There is nothing of that id, or it is not yours to see.")
-    node.level = capped(actor, node.highest)
+    node = _node(row[1:])
+    node.highest, node.level = row[0], capped(actor, row[0])
+    return node
+
+
+NODE, PARENT, VERSION = Columns(Node, "n"), Columns(Node, "p"), Columns(Version, "v")
+BLOB, COLLECTION = Columns(Blob, "b"), Columns(Collection, "c")
+PARTS: tuple[Columns[Any], ...] = (NODE, PARENT, VERSION, BLOB, COLLECTION)
+TABLES = """library_node n LEFT JOIN library_node p ON p.id = n.parent_id
+    LEFT JOIN library_version v ON v.id = n.current_id LEFT JOIN blobs_blob b ON b.id = v.blob_id
+    LEFT JOIN library_collection c ON c.node_id = n.id"""
+
+
+def _node(row: Sequence[Any]) -> Node:
+    """A node with what belongs to it, of a row of all columns of ``PARTS``."""
+    own, parent, version, blob, collection = parts_of(row, PARTS)
+    node = NODE.make(own)
+    node.parent = PARENT.make(parent) if node.parent_id else None
+    if node.current_id:
+        node.current = VERSION.make(version)
+        node.current.blob = BLOB.make(blob)
+    if node.kind == Node.Kind.COLLECTION:
+        node.collection = COLLECTION.make(collection)
     return node
 
 
@@ -98,19 +140,16 @@ def locked(actor: Actor, uid: UUID, level: Level, *others: UUID, trashed: bool =
     All writes to a collection are in a row behind this lock (PostgreSQL; SQLite has one writer anyhow), so that what
     was checked still holds when it is written. Locks are taken in the order of ids: no deadlock.
     """
+    found = [find(actor, uid, trashed=trashed), *(find(actor, other) for other in others)]
     while True:
-        wanted = _collections(actor, uid, others, trashed)
+        wanted = {node.collection_id for node in found}
         before = transaction.savepoint()
         lock_collections(wanted)
-        if _collections(actor, uid, others, trashed) <= wanted:
+        found = [find(actor, uid, trashed=trashed), *(find(actor, other) for other in others)]
+        if {node.collection_id for node in found} <= wanted:
             transaction.savepoint_commit(before)
-            return demand(actor, find(actor, uid, trashed=trashed), level)
+            return demand(actor, found[0], level)
         transaction.savepoint_rollback(before)  # moved to another collection meanwhile; this gives the locks back
-
-
-def _collections(actor: Actor, uid: UUID, others: Sequence[UUID], trashed: bool) -> set[int]:
-    nodes = [find(actor, uid, trashed=trashed), *(find(actor, other) for other in others)]
-    return {node.collection_id for node in nodes}
 
 
 def lock_collections(ids: set[int]) -> None:
