@@ -14,6 +14,7 @@ import structlog
 from django.db import Error, connection
 
 from sinfonietta.audit.models import Event
+from sinfonietta.common import rows
 from sinfonietta.common.time import now
 
 log = structlog.get_logger("sinfonietta.audit")
@@ -46,34 +47,28 @@ def record(
     *, actor: Who, action: str, target: UUID | None = None, collection: UUID | None = None, **detail: object
 ) -> None:
     """Write an event in the caller's transaction. ``detail`` holds ids and numbers, never names or contents."""
-    origin = actor.origin
-    Event.objects.create(
-        at=now(),
-        actor=actor.uid,
-        action=action,
-        target=target,
-        collection=collection,
-        door=origin.door,
-        request=origin.request,
-        address=origin.address,
-        detail=detail,
-    )
+    _write(actor, action, collection, [(target, detail)])
 
 
 def record_all(
     *, actor: Who, action: str, collection: UUID | None, details: Sequence[tuple[UUID, dict[str, object]]]
 ) -> None:
     """As ``record``, of several targets in one collection, each with its detail."""
+    _write(actor, action, collection, details)
+
+
+def _write(
+    actor: Who, action: str, collection: UUID | None, details: Sequence[tuple[UUID | None, dict[str, object]]]
+) -> None:
     moment, origin = now(), actor.origin
-    Event.objects.bulk_create(
+    rows.create(
         [
             Event(
                 at=moment, actor=actor.uid, action=action, target=target, collection=collection, door=origin.door,
                 request=origin.request, address=origin.address, detail=detail,
             )
             for target, detail in details
-        ],
-        batch_size=500,
+        ]
     )  # fmt: skip
 
 

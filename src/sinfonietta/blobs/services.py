@@ -20,6 +20,7 @@ from sinfonietta.audit import services as audit
 from sinfonietta.blobs import store
 from sinfonietta.blobs.errors import Damaged
 from sinfonietta.blobs.models import Blob
+from sinfonietta.common import rows
 from sinfonietta.common.time import now
 
 BATCH = 500
@@ -45,18 +46,18 @@ def keep_all(*, actor: Actor, kept: Sequence[tuple[str, int, str]]) -> dict[str,
     moment, name = now(), store.default().name
     by_hash = dict(sorted((sha256, (size, key)) for sha256, size, key in kept))
     there = Blob.objects.filter(sha256__in=by_hash)
-    known = set(there.order_by("sha256").select_for_update().values_list("sha256", flat=True))
+    known = {blob.sha256: blob for blob in there.order_by("sha256").select_for_update()}
     if known:
         there.update(touched=moment, damaged=None)
-    Blob.objects.bulk_create(
-        [
-            Blob(sha256=sha256, size_bytes=size, key=key, touched=moment, store=name)
-            for sha256, (size, key) in by_hash.items()
-            if sha256 not in known
-        ],
-        ignore_conflicts=True,  # somebody else filed the same bytes a moment ago: the row is fresh
-    )
-    return {blob.sha256: blob for blob in there.all()}
+    new = [
+        Blob(sha256=sha256, size_bytes=size, key=key, created=moment, touched=moment, store=name)
+        for sha256, (size, key) in by_hash.items()
+        if sha256 not in known
+    ]
+    rows.create(new, unless_there=True)
+    if all(blob.pk for blob in new):
+        return known | {blob.sha256: blob for blob in new}
+    return {blob.sha256: blob for blob in there.all()}  # somebody else filed the same bytes a moment ago
 
 
 def unused() -> Q:

@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import Any, Generic, TypeVar, cast
 
 from django.db import connection
-from django.db.models import CharField, Field, ForeignKey, IntegerField, Model, TextField
+from django.db.models import AutoField, CharField, Field, ForeignKey, IntegerField, Model, TextField
 from django.db.models.expressions import Col
 
 M = TypeVar("M", bound=Model)
@@ -64,36 +64,50 @@ def _reader(step: Callable[..., Any], column: Col) -> Callable[[Any], Any]:
     return lambda value: step(value, column, connection)
 
 
-def insert(model: type[Model], names: Sequence[str], rows: Sequence[Values], *, returning: bool = True) -> list[int]:
-    """Insert rows of the columns ``names`` (``attname`` of the fields); their primary keys, in order.
+def create(made: Sequence[Model], *, unless_there: bool = False) -> None:
+    """Insert rows of one model and give them their ids, as ``bulk_create``. Raises IntegrityError.
 
-    All columns without a default in the database are to be named. Raises IntegrityError.
+    With ``unless_there`` rows that offend against uniqueness are left out; where there are any, none gets an id.
     """
-    keys: list[int] = []
-    at_once = max(1, MOST_PARAMETERS // len(names))
-    writers = _writers(model, tuple(names), connection.vendor)
-    with connection.cursor() as cursor:
-        for start in range(0, len(rows), at_once):
-            some = rows[start : start + at_once]
-            values = [write(value) for row in some for write, value in zip(writers, row, strict=True)]
-            cursor.execute(_insertion(model, tuple(names), len(some), returning), values)
-            keys += [key for (key,) in cursor.fetchall()] if returning else []
-    return sorted(keys)  # given in the order of the rows, returned in any
+    if not made:
+        return
+    model = type(made[0])
+    writers = [(field.attname, _writer(field)) for field in _inserted(model)]
+    at_once = max(1, MOST_PARAMETERS // len(writers))
+    for start in range(0, len(made), at_once):
+        some = made[start : start + at_once]
+        values = [write(getattr(one, name)) for one in some for name, write in writers]
+        with connection.cursor() as cursor:
+            cursor.execute(_insertion(model, len(some), unless_there), values)
+            # Numbers are given in the order of the rows, and returned in any.
+            keys = sorted(key for (key,) in cursor.fetchall()) if _is_numbered(model) else [one.pk for one in some]
+        if len(keys) < len(some):
+            continue
+        for one, key in zip(some, keys, strict=True):
+            one.pk, one._state.adding, one._state.db = key, False, connection.alias
+
+
+def _is_numbered(model: type[Model]) -> bool:
+    return isinstance(model._meta.pk, AutoField)
 
 
 @cache
-def _insertion(model: type[Model], names: tuple[str, ...], count: int, returning: bool) -> str:
-    columns = ", ".join(str(cast("Field[Any, Any]", model._meta.get_field(name)).column) for name in names)
-    places = ", ".join([f"({', '.join(['%s'] * len(names))})"] * count)
-    last = f" RETURNING {model._meta.pk.column}" if returning else ""
-    return f"INSERT INTO {model._meta.db_table} ({columns}) VALUES {places}{last}"  # noqa: S608 - names are ours
+def _inserted(model: type[Model]) -> list[Field[Any, Any]]:
+    """The fields that are written: all, but for a number that the database gives."""
+    return [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
 
 
 @cache
-def _writers(model: type[Model], names: tuple[str, ...], vendor: str) -> list[Callable[[Any], Any]]:
-    return [_writer(cast("Field[Any, Any]", model._meta.get_field(name))) for name in names]
+def _insertion(model: type[Model], count: int, unless_there: bool) -> str:
+    fields = _inserted(model)
+    places = ", ".join([f"({', '.join(['%s'] * len(fields))})"] * count)
+    names = ", ".join(str(field.column) for field in fields)
+    conflict = " ON CONFLICT DO NOTHING" if unless_there else ""
+    returning = f" RETURNING {model._meta.pk.column}" if _is_numbered(model) else ""
+    return f"INSERT INTO {model._meta.db_table} ({names}) VALUES {places}{conflict}{returning}"  # noqa: S608 - names are ours
 
 
+@cache
 def _writer(field: Field[Any, Any]) -> Callable[[Any], Any]:
     if isinstance(field, CharField | TextField | IntegerField | ForeignKey):
         return lambda value: value

@@ -7,11 +7,13 @@ staged bytes that are removed here or, after a crash, by ``ingest.expire``.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import IO
 from uuid import UUID
 
@@ -186,9 +188,15 @@ def _make_durable(items: Sequence[Item]) -> dict[str, str]:
 
     if len(items) < 2:
         return {item.staged: commit(item) for item in items}
-    with ThreadPoolExecutor(SYNC_THREADS) as pool:
-        keys = pool.map(commit, items)
-        return {item.staged: key for item, key in zip(items, keys, strict=True)}
+    keys = _syncing().map(commit, items)
+    return {item.staged: key for item, key in zip(items, keys, strict=True)}
+
+
+@cache
+def _syncing() -> ThreadPoolExecutor:
+    """The threads that wait for the disk; a forked process has its own."""
+    os.register_at_fork(after_in_child=_syncing.cache_clear)
+    return ThreadPoolExecutor(SYNC_THREADS, "sync")
 
 
 def _keep(actor: Actor, results: Sequence[object], keys: dict[str, str]) -> dict[str, Blob]:
@@ -218,8 +226,6 @@ def _file_new(
             names.setdefault(item.name, at)
     done: dict[int, Filed | Problem] = {}
     for where, names in groups.items():
-        if len(names) < 2:
-            continue
         first = results[next(iter(names.values()))]
         assert isinstance(first, Item)
         with suppress(Problem):

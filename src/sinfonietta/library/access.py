@@ -66,7 +66,7 @@ def highest(actor: Actor) -> dict[str, Combinable]:
 
 
 def highest_sql(actor: Actor, column: str) -> tuple[str, tuple[int, ...]]:
-    """``highest`` for statements that are written in SQL: ``column`` holds the id of an ACL. Null where there is none."""
+    """``highest`` for statements that are written in SQL: ``column`` holds the id of an ACL. Null: none."""
     if actor.is_system:
         return str(int(Level.MANAGE)), ()
     marks = ", ".join(["%s"] * len(actor.principals))
@@ -154,7 +154,8 @@ def locked(actor: Actor, uid: UUID, level: Level, *others: UUID, trashed: bool =
 
 def lock_collections(ids: set[int]) -> None:
     """Lock collections until the transaction ends."""
-    list(Node.objects.filter(id__in=ids).order_by("id").select_for_update(no_key=True).values_list("id"))
+    if connection.features.has_select_for_update:  # a transaction of SQLite is alone from its beginning
+        list(Node.objects.filter(id__in=ids).order_by("id").select_for_update(no_key=True).values_list("id"))
 
 
 def lock_collections_of(uids: Iterable[UUID]) -> None:
@@ -163,7 +164,8 @@ def lock_collections_of(uids: Iterable[UUID]) -> None:
     A lock that is first taken in a savepoint ends where that is rolled back, in the middle of the transaction; two
     who do so can wait for each other.
     """
-    lock_collections({node.collection_id for node in Node.objects.filter(uid__in=set(uids)).only("ancestry")})
+    if connection.features.has_select_for_update:
+        lock_collections({node.collection_id for node in Node.objects.filter(uid__in=set(uids)).only("ancestry")})
 
 
 def reaches_all(actor: Actor, nodes: Q, level: Level) -> bool:

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 
 from django.db import connection, transaction
 
+from sinfonietta.common import rows
 from sinfonietta.common.time import now
 from sinfonietta.library.models import Change, Node
 
@@ -55,4 +56,4 @@ def _write(changes: list[Change]) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-    Change.objects.bulk_create(changes, batch_size=500)
+    rows.create(changes)

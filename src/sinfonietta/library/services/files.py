@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import OuterRef, Subquery
+from django.db import connection
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs.models import Blob
+from sinfonietta.common import rows
 from sinfonietta.common.errors import Invalid, NotFound, PreconditionFailed
 from sinfonietta.common.time import now
 from sinfonietta.library import access
@@ -104,7 +105,7 @@ def file_new(*, actor: Actor, parent: Node, files: Sequence[NewFile]) -> list[Fi
     nodes = [new_node(actor, parent, Node.Kind.FILE, new.name) for new in files]
     for node, new in zip(nodes, files, strict=True):
         node.size_bytes, node.media_type = new.blob.size_bytes, new.media_type
-    Node.objects.bulk_create(nodes)
+    rows.create(nodes)
     versions = [
         Version(
             node=node, number=1, blob=new.blob, size_bytes=new.blob.size_bytes, media_type=new.media_type,
@@ -113,11 +114,8 @@ def file_new(*, actor: Actor, parent: Node, files: Sequence[NewFile]) -> list[Fi
         )
         for node, new in zip(nodes, files, strict=True)
     ]  # fmt: skip
-    Version.objects.bulk_create(versions)
-    only = Version.objects.filter(node=OuterRef("id")).values("id")
-    Node.objects.filter(id__in=[node.id for node in nodes]).update(current=Subquery(only))
-    for node, version in zip(nodes, versions, strict=True):
-        node.current = version
+    rows.create(versions)
+    _set_current(nodes, versions)
     filed = [(n, v, new.facts) for n, v, new in zip(nodes, versions, files, strict=True)]
     filed_new(filed)
     record(Change.What.ADDED, *nodes)
@@ -126,6 +124,16 @@ def file_new(*, actor: Actor, parent: Node, files: Sequence[NewFile]) -> list[Fi
     ]
     events.record_all(actor, "file.added", parent, said)
     return [Filed(node, version, created=True) for node, version in zip(nodes, versions, strict=True)]
+
+
+def _set_current(nodes: Sequence[Node], versions: Sequence[Version]) -> None:
+    only = "SELECT v.id FROM library_version v WHERE v.node_id = library_node.id"
+    marks = ", ".join(["%s"] * len(nodes))
+    with connection.cursor() as cursor:
+        sql = f"UPDATE library_node SET current_id = ({only}) WHERE id IN ({marks})"  # noqa: S608 - our own words
+        cursor.execute(sql, [node.id for node in nodes])
+    for node, version in zip(nodes, versions, strict=True):
+        node.current = version
 
 
 def _check(node: Node | None, if_none_match: bool, if_match: str | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.db import connection
 from django.db.models import F, Q, Sum
 
 from sinfonietta.common.errors import OutOfStorage
@@ -24,11 +25,14 @@ def check_room(collection_id: int, size_bytes: int) -> None:
 
 def use(collection_id: int, size_bytes: int) -> None:
     """Count bytes to a collection. Raises OutOfStorage when its quota does not allow them."""
-    found = Collection.objects.filter(_room(size_bytes), node_id=collection_id).update(
-        used_bytes=F("used_bytes") + size_bytes
-    )
-    if not found:
-        raise OutOfStorage(FULL)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE library_collection SET used_bytes = used_bytes + %s "
+            "WHERE node_id = %s AND (quota_bytes IS NULL OR quota_bytes >= used_bytes + %s)",
+            (size_bytes, collection_id, size_bytes),
+        )
+        if not cursor.rowcount:
+            raise OutOfStorage(FULL)
 
 
 def free(collection_id: int, size_bytes: int) -> None:
