@@ -1,7 +1,8 @@
 """Bytes in a local folder: ``ab/cd/<sha256>``, and ``staging`` beside them on the same file system.
 
-The order of a commit: the file's bytes durable, its name, the folder's entry; only then does a database row speak of
-it. A process that dies between two of these steps leaves bytes that nobody refers to, which garbage collection finds.
+The order of a commit: a name for the bytes that nothing has yet; bytes, name and folders durable; only then does a
+database row speak of them. A name that is there already is only given to bytes that are durable. A process that dies
+between two of these steps leaves bytes that nobody refers to, which garbage collection finds.
 """
 
 from __future__ import annotations
@@ -133,28 +134,36 @@ class LocalStore:
         """
         key = f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
         source, target = self.staging / staged, self.root / key
-        twin = self.staging / f"{staged}.{secrets.token_hex(4)}"
         with _disk():
-            if not durable:
-                _sync(source)
-            self._folders(target.parent)
-            os.link(source, twin)  # whose bytes are durable by now
+            # All names first, then the syncs: a file system that keeps a journal writes it once for all of them.
+            changed = [*self._folders(target.parent), target.parent]
             try:
-                # Replacing is safe: what is there under this hash has the same bytes, or is damaged and now mended.
-                os.rename(twin, target)
-            finally:
-                twin.unlink(missing_ok=True)  # still there if both names were one file already (POSIX rename)
-            _sync(target.parent)
+                os.link(source, target)
+            except FileExistsError:
+                if not durable:
+                    _sync(source)
+                self._replace(source, target)
+                durable = True
+            for path in changed if durable else [source, *changed]:
+                _sync(path)
         return key
 
-    def _folders(self, folder: Path) -> None:
-        """Make a folder and make its entry durable."""
+    def _replace(self, source: Path, target: Path) -> None:
+        """Give the name to durable bytes: those that are there have the same hash, or are damaged and now mended."""
+        twin = self.staging / f"{source.name}.{secrets.token_hex(4)}"
+        os.link(source, twin)
+        try:
+            os.rename(twin, target)
+        finally:
+            twin.unlink(missing_ok=True)  # still there if both names were one file already (POSIX rename)
+
+    def _folders(self, folder: Path) -> list[Path]:
+        """Make a folder; those that have a new entry now."""
         if folder.is_dir():
-            return
-        if folder != self.root:
-            self._folders(folder.parent)
+            return []
+        changed = [] if folder == self.root else self._folders(folder.parent)
         folder.mkdir(exist_ok=True, mode=0o700)
-        _sync(folder.parent)
+        return [*changed, folder.parent]
 
     def path(self, blob: Blob) -> Path | None:
         """The file. Raises Damaged when it is missing, has another size, or was found to be damaged."""
