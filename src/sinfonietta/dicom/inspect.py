@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sinfonietta.common.errors import Unavailable
-from sinfonietta.dicom.dataset.parse import MEDIA_TYPE
+from sinfonietta.dicom.dataset.parse import MEDIA_TYPE, Header
 from sinfonietta.dicom.radiation.irradiation import SOP_CLASSES
 from sinfonietta.dicom.sandbox import isolation
 from sinfonietta.ingest.hooks import Arrival, Verdict
@@ -14,33 +16,39 @@ MOST_BYTES = 1 << 20
 LATER = "later"
 
 
-def inspect(arrival: Arrival) -> Verdict | None:
+def inspect(arrivals: Sequence[Arrival]) -> list[Verdict | None]:
     """The header as the fact ``dicom``; a dataset that does not parse to its end is kept, marked incomplete.
 
-    Raises Unavailable when no process was free to look at it.
+    Refused as Unavailable when no process was free to look at it.
     """
-    try:
-        header = isolation.pool().parse(arrival.path)
-    except isolation.Busy as error:
-        raise Unavailable(str(error)) from error
-    except isolation.IsolationError as error:
-        return Verdict({}, Version.State.INCOMPLETE, str(error), MEDIA_TYPE)
+    headers = isolation.pool().parse_all([arrival.path for arrival in arrivals])
+    return [_verdict(arrival, header) for arrival, header in zip(arrivals, headers, strict=True)]
+
+
+def _verdict(arrival: Arrival, header: Header | isolation.IsolationError | None) -> Verdict | None:
+    if isinstance(header, isolation.Busy):
+        return Verdict(refuse=Unavailable(str(header)))
+    if isinstance(header, isolation.IsolationError):
+        return Verdict({}, Version.State.INCOMPLETE, str(header), MEDIA_TYPE)
     if header is None:
         return None
     if not header.complete:
         return Verdict({"dicom": header}, Version.State.INCOMPLETE, header.problem, MEDIA_TYPE)
-    facts: dict[str, object] = {"dicom": header}
-    if header.modality == "SR" or header.sop_class_uid in SOP_CLASSES:
-        facts |= {"dose": LATER} if arrival.size_bytes > MOST_BYTES else _dose(arrival)
-    return Verdict(facts, media_type=MEDIA_TYPE)
+    if header.modality != "SR" and header.sop_class_uid not in SOP_CLASSES:
+        return Verdict({"dicom": header}, media_type=MEDIA_TYPE)
+    try:
+        dose = {"dose": LATER} if arrival.size_bytes > MOST_BYTES else _dose(arrival)
+    except isolation.Busy as error:
+        return Verdict(refuse=Unavailable(str(error)))
+    return Verdict({"dicom": header, **dose}, media_type=MEDIA_TYPE)
 
 
 def _dose(arrival: Arrival) -> dict[str, object]:
-    """The fact ``dose`` of a radiation dose report; a report that cannot be read is filed like any other."""
+    """The fact ``dose`` of a radiation dose report; a report that cannot be read is filed like any other. Raises Busy."""
     try:
         found = isolation.pool().irradiation(arrival.path)
-    except isolation.Busy as error:
-        raise Unavailable(str(error)) from error
+    except isolation.Busy:
+        raise
     except isolation.IsolationError:
         return {}
     return {"dose": found} if found else {}

@@ -20,8 +20,8 @@ from sinfonietta.common.errors import Forbidden, NotFound, OutOfStorage, Precond
 from sinfonietta.dicom.dataset.attributes import text, value
 from sinfonietta.dicom.dataset.parse import Header, same_dataset
 from sinfonietta.dicom.dataset.source import Broken
-from sinfonietta.dicom.models import DicomInstance, DicomSeries
-from sinfonietta.dicom.queries import visible
+from sinfonietta.dicom.index import loading, selection
+from sinfonietta.dicom.models import DicomInstance
 from sinfonietta.ingest import hooks
 from sinfonietta.ingest.services import Item, put_many
 from sinfonietta.library import access
@@ -31,10 +31,6 @@ from sinfonietta.library.services import Filed
 BATCH_FILES, BATCH_BYTES = 20, 64 << 20
 NAME_LENGTH = 120
 LONGEST_META = 64 << 10
-COMPARED = (
-    "sop_uid", "transfer_syntax", "version__blob__sha256", "version__blob__size_bytes", "version__blob__key",
-    "version__blob__store",
-)  # fmt: skip
 
 # Failure reasons (DICOM PS3.4 B.2.3, PS3.18 10.5.3, Annex I)
 PROCESSING_FAILURE = 0x0110
@@ -64,33 +60,46 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class Staged:
+    """Bytes of an instance that have arrived."""
+
+    key: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
 class Arrived:
     """Staged bytes that have been looked at: their header, or in ``result`` why there is none."""
 
-    staged: str
-    sha256: str
-    size_bytes: int
+    staged: Staged
     verdict: hooks.Verdict | None = None
     header: Header | None = None
     result: Stored = Stored()
 
 
-def inspected(*, actor: Actor, staged: str, sha256: str, size_bytes: int) -> Arrived:
+def inspected(*, actor: Actor, staged: Sequence[Staged]) -> list[Arrived]:
     """Look at staged bytes, in the caller's thread and outside of any transaction. Raises Unavailable."""
-    path = store.default().staged_path(staged)
-    arrival = hooks.Arrival(path, "instance.dcm", size_bytes, sha256, "application/octet-stream", actor)
-    try:
-        verdict = hooks.inspect(arrival)
-    except Unavailable:
-        raise
-    except Problem as problem:
-        said = Stored(reason=PROCESSING_FAILURE, problem=str(problem))
-        return Arrived(staged, sha256, size_bytes, result=said)
+    shelf = store.default()
+    arrivals = [
+        hooks.Arrival(
+            shelf.staged_path(one.key), "instance.dcm", one.size_bytes, one.sha256, "application/octet-stream", actor
+        )
+        for one in staged
+    ]
+    return [_arrived(one, verdict) for one, verdict in zip(staged, hooks.inspect(arrivals), strict=True)]
+
+
+def _arrived(staged: Staged, verdict: hooks.Verdict) -> Arrived:
     header = verdict.facts.get("dicom")
+    if isinstance(verdict.refuse, Unavailable):
+        raise verdict.refuse
+    if verdict.refuse:
+        return Arrived(staged, result=Stored(reason=PROCESSING_FAILURE, problem=str(verdict.refuse)))
     if not isinstance(header, Header):
-        said = Stored(reason=CANNOT_UNDERSTAND, problem=verdict.problem or "The part is not a DICOM file.")
-        return Arrived(staged, sha256, size_bytes, result=said)
-    return Arrived(staged, sha256, size_bytes, verdict, header)
+        problem = verdict.problem or "The part is not a DICOM file."
+        return Arrived(staged, result=Stored(reason=CANNOT_UNDERSTAND, problem=problem))
+    return Arrived(staged, verdict, header)
 
 
 class Filing:
@@ -107,6 +116,7 @@ class Filing:
         self.target = access.require(actor, target, Level.WRITE)
         self.study = study
         self.results: list[Stored] = []
+        self._staged: list[Staged] = []
         self._waiting: list[Waiting] = []
         self._meant: dict[tuple[UUID, tuple[str, ...]], str] = {}
         self._taken: dict[tuple[UUID, str, str], bool] = {}
@@ -115,14 +125,16 @@ class Filing:
     @property
     def has_waiting(self) -> bool:
         """Whether staged bytes are still needed."""
-        return bool(self._waiting)
+        return bool(self._staged or self._waiting)
 
     def add(self, staged: str, sha256: str, size_bytes: int) -> None:
         """Inspect staged bytes and file them, now or with those that come next. Raises Unavailable."""
-        self.take(inspected(actor=self.actor, staged=staged, sha256=sha256, size_bytes=size_bytes))
+        self._staged.append(Staged(staged, sha256, size_bytes))
+        if _is_full(self._staged):
+            self.flush()
 
     def take(self, arrived: Arrived) -> None:
-        """File what has been looked at, now or with what comes next."""
+        """File what has been looked at with the next ``flush``."""
         header = arrived.header
         if header is None:
             self.results.append(arrived.result)
@@ -132,13 +144,12 @@ class Filing:
         if not result.reason:
             parent, folders = self._place(header)
             name = f"{header.sop_instance_uid}.dcm"
+            staged = arrived.staged
             item = Item(
-                arrived.staged, arrived.sha256, arrived.size_bytes, parent, name, folders,
+                staged.key, staged.sha256, staged.size_bytes, parent, name, folders,
                 fileset=bool(folders), if_none_match=True, verdict=arrived.verdict, durable=False,
             )  # fmt: skip
             self._waiting.append((len(self.results) - 1, item, header))
-        if len(self._waiting) >= BATCH_FILES or sum(item.size_bytes for _, item, _ in self._waiting) >= BATCH_BYTES:
-            self.flush()
 
     def _judged(self, header: Header) -> Stored:
         result = Stored(header.sop_class_uid, header.sop_instance_uid, header.study_uid, header.series_uid)
@@ -155,8 +166,10 @@ class Filing:
 
     def flush(self) -> None:
         """File what waits."""
-        waiting, self._waiting = self._waiting, []
-        waiting = self._missing(waiting)
+        staged, self._staged = self._staged, []
+        for arrived in inspected(actor=self.actor, staged=staged):
+            self.take(arrived)
+        waiting, self._waiting = self._missing(self._waiting), []
         again: list[Waiting] = []
         for entry, outcome in zip(waiting, self._put([item for _, item, _ in waiting]), strict=True):
             if isinstance(outcome, PreconditionFailed):
@@ -184,12 +197,12 @@ class Filing:
 
     def _missing(self, entries: list[Waiting]) -> list[Waiting]:
         """Those that are not filed below the target yet, as this instance."""
-        seen = DicomInstance.objects.filter(
-            visible(self.actor, self.target, "series__"),
-            sop_uid__in={header.sop_instance_uid for _, _, header in entries},
-        )
+        if not entries:
+            return []
+        uids = sorted({header.sop_instance_uid for _, _, header in entries})
+        of = selection.Condition(f"i.sop_uid IN ({selection.marks(uids)})", tuple(uids))
         there: dict[str, list[DicomInstance]] = {}
-        for row in seen.select_related("version__blob").only(*COMPARED) if entries else ():
+        for row in loading.compared(selection.visible(self.actor, self.target) & of):
             there.setdefault(row.sop_uid, []).append(row)
         return [
             entry for entry in entries if not any(_same(entry, row) for row in there.get(entry[2].sop_instance_uid, ()))
@@ -205,20 +218,13 @@ class Filing:
         """Where the series is already; else a new fileset beside the study's other series; else a new folder."""
         if self.target.kind == Node.Kind.FILESET:
             return self.target.uid, ()
-        rows = DicomSeries.objects.filter(
-            visible(self.actor, self.target),
-            access.within(self.actor, Level.WRITE, "container__"),
-            study_uid=header.study_uid,
-            container__kind=Node.Kind.FILESET,
-        )
-        rows = rows.select_related("container__parent").order_by("id")
-        own = rows.filter(series_uid=header.series_uid).first()
-        if own is not None:
-            return own.container.uid, ()
-        sibling = rows.first()
-        if sibling is not None and sibling.container.parent is not None and self._may_write(sibling.container.parent):
-            parent = sibling.container.parent
-            return parent.uid, self._free(parent, (), series_name(header), header.series_uid)
+        of = selection.Condition("n.kind = %s AND s.study_uid = %s", (str(Node.Kind.FILESET), header.study_uid))
+        seen = selection.visible(self.actor, self.target, level=Level.WRITE) & of
+        found = loading.place(seen, header.series_uid)
+        if found is not None and found.is_own:
+            return found.container.uid, ()
+        if found is not None and found.parent is not None and self._may_write(found.parent):
+            return found.parent.uid, self._free(found.parent, (), series_name(header), header.series_uid)
         folder = self._free(self.target, (), study_name(header), header.study_uid)
         return self.target.uid, self._free(self.target, folder, series_name(header), header.series_uid)
 
@@ -243,6 +249,10 @@ class Filing:
         if key not in self._taken:
             self._taken[key] = Node.objects.filter(parent=parent, name=name, trash=None).exists()
         return self._taken[key]
+
+
+def _is_full(staged: Sequence[Staged]) -> bool:
+    return len(staged) >= BATCH_FILES or sum(one.size_bytes for one in staged) >= BATCH_BYTES
 
 
 def _same(entry: Waiting, row: DicomInstance) -> bool:

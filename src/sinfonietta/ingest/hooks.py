@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -41,7 +41,9 @@ class Verdict:
     refuse: Problem | None = None
 
 
-Inspector = Callable[[Arrival], Verdict | None]
+Inspector = Callable[[Sequence[Arrival]], Sequence[Verdict | None]]
+"""Looks at several arrivals at once; None where it has nothing to say of one."""
+
 Announcement = Callable[[Version], None]
 
 
@@ -57,19 +59,22 @@ def announcements() -> tuple[Announcement, ...]:
     return tuple(import_string(path) for path in settings.ANNOUNCEMENTS)
 
 
-def inspect(arrival: Arrival) -> Verdict:
-    """One verdict out of all: facts together, the first state that is not ready, the last media type named.
-
-    Raises the problem of the first inspector that refuses.
+def inspect(arrivals: Sequence[Arrival]) -> list[Verdict]:
+    """Of each arrival one verdict out of all: facts together, the first state that is not ready, the last media type
+    named, the first refusal.
     """
+    said = [inspector(arrivals) for inspector in inspectors()] if arrivals else []
+    return [_together(arrival, [verdicts[at] for verdicts in said]) for at, arrival in enumerate(arrivals)]
+
+
+def _together(arrival: Arrival, verdicts: Sequence[Verdict | None]) -> Verdict:
     facts: dict[str, object] = {}
     state, problem, media_type = str(Version.State.READY), "", arrival.media_type
-    for inspector in inspectors():
-        verdict = inspector(arrival)
+    for verdict in verdicts:
         if verdict is None:
             continue
         if verdict.refuse:
-            raise verdict.refuse
+            return verdict
         facts |= verdict.facts
         if state == Version.State.READY:
             state, problem = verdict.state, verdict.problem

@@ -150,7 +150,7 @@ def put_many(*, actor: Actor, items: Sequence[Item]) -> list[Filed | Problem]:
 
     One that cannot be filed does not hold up the others. Whoever staged the bytes discards them afterwards.
     """
-    results: list[Filed | Problem | Item] = [_inspected(actor, item) for item in items]
+    results = _inspected(actor, items)
     with store.default().filing():
         keys = _make_durable([result for result in results if isinstance(result, Item)])
         with writing():
@@ -167,16 +167,16 @@ def put_many(*, actor: Actor, items: Sequence[Item]) -> list[Filed | Problem]:
     return done
 
 
-def _inspected(actor: Actor, item: Item) -> Item | Problem:
-    """The item with the verdict of the inspectors, outside of any transaction: parsing strangers' bytes takes time."""
-    if item.verdict:
-        return item
+def _inspected(actor: Actor, items: Sequence[Item]) -> list[Filed | Problem | Item]:
+    """The items with the verdicts of the inspectors, outside of any transaction: parsing strangers' bytes takes time."""
+    verdicts = iter(hooks.inspect([_arrival(actor, item) for item in items if not item.verdict]))
+    judged = [item if item.verdict else replace(item, verdict=next(verdicts)) for item in items]
+    return [(item.verdict and item.verdict.refuse) or item for item in judged]
+
+
+def _arrival(actor: Actor, item: Item) -> hooks.Arrival:
     path = store.default().staged_path(item.staged)
-    arrival = hooks.Arrival(path, item.name, item.size_bytes, item.sha256, media_type(path, item.name), actor)
-    try:
-        return replace(item, verdict=hooks.inspect(arrival))
-    except Problem as problem:
-        return problem
+    return hooks.Arrival(path, item.name, item.size_bytes, item.sha256, media_type(path, item.name), actor)
 
 
 def _make_durable(items: Sequence[Item]) -> dict[str, str]:

@@ -6,17 +6,22 @@ All of them hold the lock of the collection, so two of them never meet in one se
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
+from django.db import connection
 from django.db.models import F, QuerySet
 
+from sinfonietta.common import rows
 from sinfonietta.dicom.dataset import attributes
 from sinfonietta.dicom.dataset.packing import header_of, pack_places
 from sinfonietta.dicom.dataset.parse import Header
+from sinfonietta.dicom.index import selection
 from sinfonietta.dicom.models import DicomHeader, DicomInstance, DicomSeries
 from sinfonietta.library.models import Node, Trash, Version
 
+SERIES = rows.Columns(DicomSeries, "s")
 SHOWN = (Version.State.READY, Version.State.CONFLICT)
 """States of a version that DICOMweb shows."""
 
@@ -42,17 +47,22 @@ class DicomIndexer:
 
     def filed_new(self, files: Sequence[tuple[Node, Version, Mapping[str, object]]]) -> None:
         """The files are new."""
-        new = []
-        for node, version, facts in files:
-            header = facts.get("dicom")
-            if isinstance(header, Header) and header.is_instance:
-                new.append((node, version, header))
-        instances = DicomInstance.objects.bulk_create([_row(*one) for one in new])
-        DicomHeader.objects.bulk_create(
-            DicomHeader(instance=instance, dataset=header.packed, places=pack_places(header))
-            for instance, (_, _, header) in zip(instances, new, strict=True)
+        new = [
+            (_row(node, version, header), header)
+            for node, version, facts in files
+            if isinstance(header := facts.get("dicom"), Header) and header.is_instance
+        ]
+        headers = {instance.version_id: header for instance, header in new}
+        joined = [_join(members, headers) for members in _by_series([instance for instance, _ in new])]
+        rows.create([instance for instance, _ in new])
+        rows.create(
+            [
+                DicomHeader(instance_id=instance.version_id, dataset=header.packed, places=pack_places(header))
+                for instance, header in new
+            ]
         )
-        _enter(instances)
+        for one in joined:
+            one.settle()
 
     def hidden(self, node_ids: Sequence[int]) -> None:
         """The files left their container."""
@@ -82,8 +92,8 @@ class DicomIndexer:
 
 def _current(node_ids: Sequence[int]) -> list[DicomInstance]:
     """Instance rows of the current versions of files, whatever their state."""
-    rows = DicomInstance.objects.filter(node_id__in=node_ids, node__current_id=F("version_id"))
-    return list(rows.select_related("node", "version"))
+    found = DicomInstance.objects.filter(node_id__in=node_ids, node__current_id=F("version_id"))
+    return list(found.select_related("node", "version"))
 
 
 def _insert(node: Node, version: Version, header: Header) -> DicomInstance:
@@ -158,42 +168,92 @@ def _clone(original: DicomInstance | None, node: Node, version: Version) -> Dico
     return instance
 
 
-def _enter(instances: Iterable[DicomInstance]) -> None:
+def _enter(instances: Sequence[DicomInstance]) -> None:
     """Give instances that are to be seen the series row of their container, and count them there."""
+    for members in _by_series(instances):
+        joined = _join(members, {})
+        DicomInstance.objects.filter(version_id__in=[one.version_id for one in members]).update(series=joined.series)
+        joined.settle()
+
+
+def _by_series(instances: Sequence[DicomInstance]) -> list[list[DicomInstance]]:
+    """Those that are to be seen and are not yet, by container, study and series."""
     groups: dict[tuple[int, str, str], list[DicomInstance]] = defaultdict(list)
     for instance in instances:
         if instance.series_id is None and instance.node.parent_id and instance.version.state in SHOWN:
             groups[(instance.node.parent_id, instance.study_uid, instance.series_uid)].append(instance)
-    for (container, study, series), members in groups.items():
-        _enter_series(container, study, series, members)
+    return list(groups.values())
 
 
-def _enter_series(container: int, study: str, series: str, members: list[DicomInstance]) -> None:
+@dataclass(frozen=True)
+class _Joined:
+    """Instances that were counted to a series; ``known`` are UIDs that it held before."""
+
+    series: int
+    members: list[DicomInstance]
+    known: set[str]
+
+    def settle(self) -> None:
+        """Look for conflicts where a UID is there twice; the instances have their rows by now."""
+        uids = {instance.sop_uid for instance in self.members}
+        doubtful = self.known if len(uids) == len(self.members) else uids
+        if doubtful:
+            _settle(self.series, doubtful)
+            states = dict(Version.objects.filter(dicom__in=self.members).values_list("id", "state"))
+            for instance in self.members:
+                instance.version.state = states[instance.version_id]
+
+
+def _join(members: list[DicomInstance], headers: Mapping[int, Header]) -> _Joined:
+    """Count instances to their series, which is made or described anew; each has its ``series_id`` then."""
     last = max(members, key=lambda instance: instance.version_id)
-    columns = _describe(last.version_id)
-    row, created = DicomSeries.objects.select_for_update().get_or_create(
-        container_id=container, study_uid=study, series_uid=series, defaults=columns
+    header = headers.get(last.version_id)
+    columns = _description(last.version_id, header.json) if header else _describe(last.version_id)
+    row = _locked_series(last) or DicomSeries.objects.create(
+        container_id=last.node.parent_id or 0, study_uid=last.study_uid, series_uid=last.series_uid, **columns
     )
-    uids = {instance.sop_uid for instance in members}
-    known = set(row.files.filter(sop_uid__in=uids).values_list("sop_uid", flat=True))
-    changes: dict[str, Any] = {} if created or last.version_id < row.described_by else columns
-    DicomSeries.objects.filter(id=row.id).update(
-        instances=F("instances") + len(uids - known),
-        size_bytes=F("size_bytes") + sum(instance.version.size_bytes for instance in members),
-        **changes,
-    )
-    DicomInstance.objects.filter(version_id__in=[instance.version_id for instance in members]).update(series=row)
-    doubtful = known if len(uids) == len(members) else uids
-    if doubtful:
-        _settle(row.id, doubtful)
-        states = dict(Version.objects.filter(dicom__in=members).values_list("id", "state"))
-        for instance in members:
-            instance.version.state = states[instance.version_id]
+    known = _known(row.id, {instance.sop_uid for instance in members})
+    uids = {instance.sop_uid for instance in members} - known
+    changes = {name: value for name, value in columns.items() if getattr(row, name) != value}
+    if last.version_id < row.described_by:
+        changes = {}
+    size = sum(instance.version.size_bytes for instance in members)
+    sets = "".join(f", {name} = %s" for name in changes)
+    counts = "instances = instances + %s, size_bytes = size_bytes + %s"
+    with connection.cursor() as cursor:
+        sql = f"UPDATE dicom_dicomseries SET {counts}{sets} WHERE id = %s"  # noqa: S608 - names of columns
+        cursor.execute(sql, (len(uids), size, *changes.values(), row.id))
+    for instance in members:
+        instance.series_id = row.id
+    return _Joined(row.id, members, known)
+
+
+def _locked_series(one: DicomInstance) -> DicomSeries | None:
+    found = selection.select(
+        SERIES.sql, "dicom_dicomseries s",
+        selection.Condition(
+            "s.container_id = %s AND s.study_uid = %s AND s.series_uid = %s",
+            (one.node.parent_id, one.study_uid, one.series_uid),
+        ),
+        "FOR UPDATE" if connection.features.has_select_for_update else "",
+    )  # fmt: skip
+    return SERIES.make(found[0]) if found else None
+
+
+def _known(series: int, uids: set[str]) -> set[str]:
+    """Which of the UIDs a series holds."""
+    among = f"i.series_id = %s AND i.sop_uid IN ({selection.marks(list(uids))})"
+    found = selection.select("i.sop_uid", "dicom_dicominstance i", selection.Condition(among, (series, *uids)))
+    return {uid for (uid,) in found}
 
 
 def _describe(version_id: int) -> dict[str, Any]:
     places = DicomHeader.objects.values_list("places", flat=True).get(instance_id=version_id)
-    return attributes.series_columns(header_of(places).json) | {"described_by": version_id}
+    return _description(version_id, header_of(places).json)
+
+
+def _description(version_id: int, dataset: Mapping[str, Any]) -> dict[str, Any]:
+    return attributes.series_columns(dataset) | {"described_by": version_id}
 
 
 def _leave(instances: QuerySet[DicomInstance]) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Model
 
 from sinfonietta.blobs.models import Blob
-from sinfonietta.dicom.index.selection import INSTANCES, Condition, select
+from sinfonietta.common.rows import Columns, parts_of
+from sinfonietta.dicom.index.selection import INSTANCES, SERIES, Condition, select
 from sinfonietta.dicom.models import DicomHeader, DicomInstance, DicomSeries
 from sinfonietta.library.models import Node, Version
 
@@ -89,3 +90,44 @@ def _moment(value: Any) -> datetime | None:
 def _made(model: type[Row], names: Sequence[str], values: Sequence[Any]) -> Row:
     """A row with some of its columns, in the order of the model; Django fetches others where they are asked for."""
     return model.from_db(connection.alias, names, values)
+
+
+COMPARED, BYTES = Columns(DicomInstance, "i", ("version_id", "sop_uid", "transfer_syntax")), Columns(Blob, "b")
+
+
+def compared(where: Condition) -> list[DicomInstance]:
+    """Instances with ``version.blob``, to be compared with what arrives."""
+    tables = f"{INSTANCES} JOIN library_version v ON v.id = i.version_id JOIN blobs_blob b ON b.id = v.blob_id"
+    found = []
+    for row in select(f"{COMPARED.sql}, {BYTES.sql}", tables, where):
+        own, blob = parts_of(row, (COMPARED, BYTES))
+        instance = COMPARED.make(own)
+        instance.version = Version(id=instance.version_id, blob=BYTES.make(blob))
+        found.append(instance)
+    return found
+
+
+CONTAINER, PARENT = Columns(Node, "n"), Columns(Node, "p")
+
+
+class Place(NamedTuple):
+    """Where a series of a study lies; ``is_own``: the series that was asked for."""
+
+    is_own: bool
+    container: Node
+    parent: Node | None
+
+
+def place(where: Condition, series_uid: str) -> Place | None:
+    """The place of a series, else of another one that fulfils the condition."""
+    tables = f"{SERIES} LEFT JOIN library_node p ON p.id = n.parent_id"
+    columns = f"s.series_uid, {CONTAINER.sql}, {PARENT.sql}"
+    found = select(
+        columns, tables, where, "ORDER BY CASE WHEN s.series_uid = %s THEN 0 ELSE 1 END, s.id LIMIT 1", (series_uid,)
+    )
+    if not found:
+        return None
+    uid, *row = found[0]
+    container, parent = parts_of(row, (CONTAINER, PARENT))
+    node = CONTAINER.make(container)
+    return Place(uid == series_uid, node, PARENT.make(parent) if node.parent_id else None)

@@ -21,7 +21,7 @@ from django.db.models.sql import Query
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.dicom.models import DicomInstance, DicomSeries
 from sinfonietta.library import access
-from sinfonietta.library.models import Node, base36
+from sinfonietta.library.models import Level, Node, base36
 
 SERIES = "dicom_dicomseries s JOIN library_node n ON n.id = s.container_id"
 INSTANCES = (
@@ -105,11 +105,11 @@ def select(columns: str, tables: str, where: Condition, rest: str = "", more: Se
     return found
 
 
-def visible(actor: Actor, root: Node | None, container: str = "n") -> Condition:
+def visible(actor: Actor, root: Node | None, container: str = "n", level: Level = Level.READ) -> Condition:
     """That a series row is the actor's to see, below the root where there is one: as ``queries.visible``."""
     condition = Condition(f"{container}.trash_id IS NULL")
     if not actor.is_system:
-        condition &= Condition(*access.within_sql(actor, f"{container}.acl_id"))
+        condition &= Condition(*access.within_sql(actor, f"{container}.acl_id", level))
     if root is not None:
         below = f"({container}.id = %s OR ({container}.ancestry >= %s AND {container}.ancestry < %s))"
         condition &= Condition(below, (root.id, root.below, root.ancestry + base36(root.id + 1)))

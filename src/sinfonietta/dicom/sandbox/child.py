@@ -42,6 +42,11 @@ def _parse(path: str, limits: dict[str, int]) -> Answer:
     return ({"header": None}, b"") if header is None else ({"header": described(header)}, pack_dataset(header.json))
 
 
+def _parse_all(path: str, limits: dict[str, int], others: list[str]) -> Answer:
+    answers = [answer({"operation": "parse", "path": one, "limits": limits}) for one in (path, *others)]
+    return {"files": [{**head, "bytes": len(body)} for head, body in answers]}, b"".join(body for _, body in answers)
+
+
 def _tags(path: str, limits: dict[str, int], frame: int | None = None) -> Answer:
     from sinfonietta.dicom.dataset.csa import MOST_BYTES  # noqa: PLC0415
     from sinfonietta.dicom.dataset.functional import of_frame  # noqa: PLC0415
@@ -211,6 +216,7 @@ def _header(path: str, stamp: tuple[int, ...], **limits: int) -> Header | None:
 
 OPERATIONS: dict[str, Callable[..., Answer]] = {
     "parse": _parse,
+    "parse all": _parse_all,
     "tags": _tags,
     "structures": _structures,
     "render": _render,

@@ -6,7 +6,7 @@ from sinfonietta.common.errors import OutOfStorage, TooLarge, Unavailable
 from sinfonietta.dicom.network import commands, part10
 from sinfonietta.dicom.network.association import Message
 from sinfonietta.dicom.peers.incoming import stage
-from sinfonietta.dicom.services import DOES_NOT_MATCH, OUT_OF_RESOURCES, Stored, inspected
+from sinfonietta.dicom.services import DOES_NOT_MATCH, OUT_OF_RESOURCES, Staged, Stored, inspected
 from sinfonietta.ingest.services import staging
 from sinfonietta.interfaces.dimse.session import Session
 
@@ -38,7 +38,7 @@ def _stored(session: Session, message: Message, sop_class: str, instance: str) -
     with staging() as staged:
         try:
             sha256, size = stage(session.association, message, staged)
-            arrived = inspected(actor=session.actor, staged=staged, sha256=sha256, size_bytes=size)
+            (arrived,) = inspected(actor=session.actor, staged=[Staged(staged, sha256, size)])
         except (TooLarge, OutOfStorage, Unavailable) as problem:
             return Stored(reason=OUT_OF_RESOURCES, problem=str(problem))
         header = arrived.header
