@@ -44,7 +44,7 @@ def _verdict(arrival: Arrival, header: Header | isolation.IsolationError | None)
 
 
 def _dose(arrival: Arrival) -> dict[str, object]:
-    """The fact ``dose`` of a radiation dose report; a report that cannot be read is filed like any other. Raises Busy."""
+    """The fact ``dose`` of a radiation dose report; one that cannot be read is filed like any file. Raises Busy."""
     try:
         found = isolation.pool().irradiation(arrival.path)
     except isolation.Busy:

@@ -168,7 +168,7 @@ def put_many(*, actor: Actor, items: Sequence[Item]) -> list[Filed | Problem]:
 
 
 def _inspected(actor: Actor, items: Sequence[Item]) -> list[Filed | Problem | Item]:
-    """The items with the verdicts of the inspectors, outside of any transaction: parsing strangers' bytes takes time."""
+    """The items with the verdicts of the inspectors, outside of any transaction: strangers' bytes take time."""
     verdicts = iter(hooks.inspect([_arrival(actor, item) for item in items if not item.verdict]))
     judged = [item if item.verdict else replace(item, verdict=next(verdicts)) for item in items]
     return [(item.verdict and item.verdict.refuse) or item for item in judged]
