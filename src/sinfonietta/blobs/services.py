@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, ForeignObjectRel, OuterRef, Q, QuerySet
 
 from sinfonietta.accounts.actor import Actor
@@ -24,6 +24,7 @@ from sinfonietta.common import rows
 from sinfonietta.common.time import now
 
 BATCH = 500
+BLOB = rows.Columns(Blob, "b")
 
 
 def keep(*, actor: Actor, sha256: str, size_bytes: int, key: str) -> Blob:
@@ -43,10 +44,12 @@ def keep(*, actor: Actor, sha256: str, size_bytes: int, key: str) -> Blob:
 
 def keep_all(*, actor: Actor, kept: Sequence[tuple[str, int, str]]) -> dict[str, Blob]:
     """As ``keep`` of several (hash, size, key) at once, by hash."""
+    if not kept:
+        return {}
     moment, name = now(), store.default().name
     by_hash = dict(sorted((sha256, (size, key)) for sha256, size, key in kept))
     there = Blob.objects.filter(sha256__in=by_hash)
-    known = {blob.sha256: blob for blob in there.order_by("sha256").select_for_update()}
+    known = _locked(list(by_hash))
     if known:
         there.update(touched=moment, damaged=None)
     new = [
@@ -58,6 +61,13 @@ def keep_all(*, actor: Actor, kept: Sequence[tuple[str, int, str]]) -> dict[str,
     if all(blob.pk for blob in new):
         return known | {blob.sha256: blob for blob in new}
     return {blob.sha256: blob for blob in there.all()}  # somebody else filed the same bytes a moment ago
+
+
+def _locked(hashes: Sequence[str]) -> dict[str, Blob]:
+    """Those that are there, by hash; locked in the order of the hashes."""
+    lock = "FOR UPDATE" if connection.features.has_select_for_update else ""
+    sql = f"SELECT {BLOB.sql} FROM blobs_blob b WHERE b.sha256 IN ({rows.marks(hashes)}) ORDER BY b.sha256 {lock}"  # noqa: S608
+    return {blob.sha256: blob for blob in map(BLOB.make, rows.select(sql, hashes))}
 
 
 def unused() -> Q:

@@ -42,6 +42,19 @@ class Columns(Generic[M]):
         return self.model.from_db(connection.alias, self.names, found)
 
 
+def select(sql: str, params: Values) -> list[Any]:
+    """The rows of a statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        found: list[Any] = cursor.fetchall()
+    return found
+
+
+def marks(values: Values) -> str:
+    """Places for so many parameters."""
+    return ", ".join(["%s"] * len(values))
+
+
 def parts_of(row: Values, columns: Sequence[Columns[Any]]) -> list[Values]:
     """A row of several models cut into what belongs to each."""
     ends = list(accumulate(part.count for part in columns))
@@ -100,7 +113,7 @@ def _inserted(model: type[Model]) -> list[Field[Any, Any]]:
 @cache
 def _insertion(model: type[Model], count: int, unless_there: bool) -> str:
     fields = _inserted(model)
-    places = ", ".join([f"({', '.join(['%s'] * len(fields))})"] * count)
+    places = ", ".join([f"({marks(fields)})"] * count)
     names = ", ".join(str(field.column) for field in fields)
     conflict = " ON CONFLICT DO NOTHING" if unless_there else ""
     returning = f" RETURNING {model._meta.pk.column}" if _is_numbered(model) else ""

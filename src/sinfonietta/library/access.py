@@ -16,6 +16,7 @@ from django.db.models.expressions import Combinable
 
 from sinfonietta.accounts.actor import Actor, Scope
 from sinfonietta.blobs.models import Blob
+from sinfonietta.common import rows
 from sinfonietta.common.errors import Forbidden, NotFound
 from sinfonietta.common.rows import Columns, parts_of
 from sinfonietta.library.models import AclEntry, Collection, Level, Node, Version
@@ -41,7 +42,7 @@ def within_sql(actor: Actor, column: str, level: Level = Level.READ) -> tuple[st
 
     Looked up for each row: a statement that finds few rows does not walk through all that the actor may read first.
     """
-    marks = ", ".join(["%s"] * len(actor.principals))
+    marks = rows.marks(actor.principals)
     entries = f"SELECT 1 FROM library_aclentry e WHERE e.acl_id = {column} AND e.principal_id IN ({marks})"  # noqa: S608 - our own words
     return f"EXISTS ({entries} AND e.level >= {int(level)})", actor.principals
 
@@ -69,7 +70,7 @@ def highest_sql(actor: Actor, column: str) -> tuple[str, tuple[int, ...]]:
     """``highest`` for statements that are written in SQL: ``column`` holds the id of an ACL. Null: none."""
     if actor.is_system:
         return str(int(Level.MANAGE)), ()
-    marks = ", ".join(["%s"] * len(actor.principals))
+    marks = rows.marks(actor.principals)
     entries = f"FROM library_aclentry e WHERE e.acl_id = {column} AND e.principal_id IN ({marks})"
     return f"(SELECT MAX(e.level) {entries})", actor.principals
 
@@ -84,18 +85,17 @@ def find(actor: Actor, uid: UUID, *, trashed: bool = False) -> Node:
 
     It comes with its ``parent``, ``current.blob`` and ``collection``.
     """
-    highest, principals = highest_sql(actor, "n.acl_id")
+    level, principals = highest_sql(actor, "n.acl_id")
     sql = (
-        f"SELECT {highest}, {', '.join(part.sql for part in PARTS)} FROM {TABLES} "  # noqa: S608 - our own words
+        f"SELECT {level}, {', '.join(part.sql for part in PARTS)} FROM {TABLES} "  # noqa: S608 - our own words
         f"WHERE n.uid = %s AND n.trash_id IS {'NOT NULL' if trashed else 'NULL'}"
     )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, (*principals, Node._meta.get_field("uid").get_db_prep_value(uid, connection)))
-        row = cursor.fetchone()
-    if row is None or not row[0]:
+    found = rows.select(sql, (*principals, Node._meta.get_field("uid").get_db_prep_value(uid, connection)))
+    highest, *row = found[0] if found else (None,)
+    if not highest:
         raise NotFound("There is nothing of that id, or it is not yours to see.")
-    node = _node(row[1:])
-    node.highest, node.level = row[0], capped(actor, row[0])
+    node = _node(row)
+    node.highest, node.level = highest, capped(actor, highest)
     return node
 
 

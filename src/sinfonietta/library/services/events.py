@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.audit import services as audit
+from sinfonietta.common import rows
 from sinfonietta.library.models import Node
 
 
@@ -22,4 +23,7 @@ def record_all(actor: Actor, action: str, parent: Node, details: Sequence[tuple[
 
 
 def _collection(node: Node) -> UUID:
-    return node.uid if not node.ancestry else Node.objects.values_list("uid", flat=True).get(id=node.collection_id)
+    if not node.ancestry:
+        return node.uid
+    ((uid,),) = rows.select("SELECT uid FROM library_node WHERE id = %s", (node.collection_id,))
+    return uid if isinstance(uid, UUID) else UUID(uid)

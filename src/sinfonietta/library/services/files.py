@@ -91,8 +91,8 @@ class NewFile:
 
 def free_names(parent: Node, names: Sequence[str]) -> set[str]:
     """Which of the names nothing has in a locked container."""
-    taken = Node.objects.filter(parent=parent, name__in=names, trash=None).values_list("name", flat=True)
-    return set(names) - set(taken)
+    sql = f"SELECT name FROM library_node WHERE parent_id = %s AND trash_id IS NULL AND name IN ({rows.marks(names)})"  # noqa: S608
+    return set(names) - {name for (name,) in rows.select(sql, (parent.id, *names))}
 
 
 def file_new(*, actor: Actor, parent: Node, files: Sequence[NewFile]) -> list[Filed]:
@@ -128,9 +128,8 @@ def file_new(*, actor: Actor, parent: Node, files: Sequence[NewFile]) -> list[Fi
 
 def _set_current(nodes: Sequence[Node], versions: Sequence[Version]) -> None:
     only = "SELECT v.id FROM library_version v WHERE v.node_id = library_node.id"
-    marks = ", ".join(["%s"] * len(nodes))
     with connection.cursor() as cursor:
-        sql = f"UPDATE library_node SET current_id = ({only}) WHERE id IN ({marks})"  # noqa: S608 - our own words
+        sql = f"UPDATE library_node SET current_id = ({only}) WHERE id IN ({rows.marks(nodes)})"  # noqa: S608 - our own words
         cursor.execute(sql, [node.id for node in nodes])
     for node, version in zip(nodes, versions, strict=True):
         node.current = version
