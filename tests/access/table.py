@@ -196,7 +196,7 @@ PAGES = [
     page("files/{picture}/content", READ), page("files/{file}/image.png", READ, costly=True),
     page("nodes/{struct}", READ), page("nodes/{plan}", READ), page("nodes/{dose}", READ),
     page("files/{file}/tags", READ), form("files/{text}/versions/1/restore", WRITE),
-    page("trash", ANYONE), page("studies", ANYONE), page(f"studies/{STUDY}", READ),
+    page("trash", ANYONE), page("studies", ANYONE), page(f"studies/{STUDY}", READ), page("patient?id=1CT1", READ),
     page("jobs", ANYONE), form("jobs/{job}/cancel", OWN_AND_SITE_WRITE),
     page("dicom-nodes", ANYONE), form("dicom-nodes", ADMIN, "ae_title=NEW&host=127.0.0.1&port=104&account=owner"),
     page("dicom-nodes/{peer}", OWN_AND_SITE), form("dicom-nodes/{peer}/echo", OWN_AND_SITE),

@@ -29,11 +29,12 @@ from sinfonietta.dicom.queries.instance_level import (
     shown,
     stack,
 )
-from sinfonietta.dicom.queries.patient_level import Patient, patients
+from sinfonietta.dicom.queries.patient_level import History, Patient, history, patients
 from sinfonietta.dicom.queries.scope import Found, root, visible
 from sinfonietta.dicom.queries.study_level import (
     Series,
     Study,
+    Who,
     classes,
     containers,
     count_studies,
@@ -47,10 +48,12 @@ __all__ = [
     "MOST_TEXT_BYTES",
     "Described",
     "Found",
+    "History",
     "Patient",
     "Retrieval",
     "Series",
     "Study",
+    "Who",
     "all_files",
     "classes",
     "containers",
@@ -59,6 +62,7 @@ __all__ = [
     "datasets",
     "files",
     "header",
+    "history",
     "identities",
     "instance",
     "instances",
