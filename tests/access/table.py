@@ -135,6 +135,7 @@ API = [
     json("POST", "peers/{peer}/send", PEER_USE, ONE_STUDY),
     json("POST", "peers/{peer}/fetch", PEER_USE, ONE_STUDY),
     json("POST", "peers/{peer}/mirror", PEER_USE, "{}"),
+    json("GET", f"studies/archive?study={STUDY}", READ),
     json("GET", "audit?node={folder}", MANAGE | {"auditor": OK}), json("GET", "audit", AUDITOR),
 ]  # fmt: skip
 

@@ -29,6 +29,7 @@ from sinfonietta.dicom.queries.instance_level import (
     shown,
     stack,
 )
+from sinfonietta.dicom.queries.medium import Medium, medium, name_of
 from sinfonietta.dicom.queries.patient_level import History, Patient, history, patients
 from sinfonietta.dicom.queries.scope import Found, root, visible
 from sinfonietta.dicom.queries.study_level import (
@@ -49,6 +50,7 @@ __all__ = [
     "Described",
     "Found",
     "History",
+    "Medium",
     "Patient",
     "Retrieval",
     "Series",
@@ -67,8 +69,10 @@ __all__ = [
     "instance",
     "instances",
     "known_classes",
+    "medium",
     "merged",
     "middles",
+    "name_of",
     "named",
     "of_file",
     "patients",

@@ -16,7 +16,7 @@ from sinfonietta.accounts.actor import Actor
 from sinfonietta.common.errors import Invalid, Problem
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
-from sinfonietta.interfaces.http.zips import zip_response
+from sinfonietta.interfaces.http.zips import of_manifest, zip_response
 from sinfonietta.interfaces.portal.views import parts
 from sinfonietta.library import queries, services
 from sinfonietta.library.names import numbered
@@ -141,7 +141,7 @@ def download(request: HttpRequest) -> HttpResponseBase:
     for entry in chosen:
         queries.note_read(actor=actor, action="node.archived", node=entry)
     name = chosen[0].name if len(chosen) == 1 else "sinfonietta"
-    return zip_response(_rows(actor, chosen), name)
+    return zip_response(of_manifest(_rows(actor, chosen)), name)
 
 
 def _rows(actor: Actor, chosen: list[queries.Entry]) -> Iterator[queries.ManifestRow]:
