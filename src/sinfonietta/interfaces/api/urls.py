@@ -88,5 +88,6 @@ urlpatterns = [
     path("peers/<uuid:uid>/fetch", peers.FetchView.as_view()),
     path("peers/<uuid:uid>/mirror", peers.MirrorView.as_view()),
     path("studies/archive", studies.StudiesArchiveView.as_view(), name="studies-archive"),
+    path("exports", studies.ExportsView.as_view()),
     path("audit", work.AuditView.as_view()),
 ]

@@ -1,4 +1,4 @@
-"""Studies to take along: zips with a DICOMDIR."""
+"""Studies to take along: zips with a DICOMDIR; series in other forms."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from sinfonietta.common.errors import Invalid
 from sinfonietta.dicom import queries
+from sinfonietta.dicom.exports import services
+from sinfonietta.interfaces.api import serializers as s
 from sinfonietta.interfaces.api import studies as shapes
 from sinfonietta.interfaces.api.base import HouseView
+from sinfonietta.interfaces.api.views.peers import accepted
 from sinfonietta.interfaces.http.zips import of_medium, zip_head, zip_response
 from sinfonietta.library.models import Node
 from sinfonietta.library.queries import note_read
@@ -42,3 +46,11 @@ class StudiesArchiveView(HouseView):
     def head(self, request: Request) -> HttpResponseBase:
         """What it would be called; nothing is packed."""
         return zip_head(queries.name_of(self._medium().studies))
+
+
+class ExportsView(HouseView):
+    @extend_schema(request=shapes.NewExport, responses={202: s.JobShape})
+    def post(self, request: Request) -> Response:
+        """Make a series into NIfTI, or a structure set into masks or a segmentation, as a job."""
+        said = self.said(shapes.NewExport)
+        return accepted(services.export(actor=self.actor, root=said.pop("within", None), **said))

@@ -25,7 +25,7 @@ from sinfonietta.dicom.planning import belonging
 from sinfonietta.dicom.sandbox import isolation
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
-from sinfonietta.interfaces.portal.views import parts, reports
+from sinfonietta.interfaces.portal.views import exports, parts, reports
 from sinfonietta.library import queries as library
 from sinfonietta.library.models import Node
 
@@ -204,6 +204,7 @@ def study(request: HttpRequest, study_uid: str) -> HttpResponse:
             "series": one,
             "picture": pictures.get(one.series_uid),
             "viewer_url": series_viewer_url(scope.uid if scope else None, one.shown),
+            "exports": exports.choices(one.shown.modality),
         }
         for one in found.series
     ]
