@@ -20,7 +20,7 @@ FORMS = (NIFTI, MASKS, SEG)
 STRUCTURES = "RTSTRUCT"
 NO_VOLUMES = frozenset({
     "RTPLAN", "RTRECORD", "RTIMAGE", "SR", "KO", "PR", "REG", "DOC", "ECG", "SEG", "CR", "DX", "MG", "RF", "XA", "IO",
-    "OP", "SM", "XC", "ES", "GM",
+    "OP", "SM", "XC", "ES", "GM", "US", "IVUS",
 })  # fmt: skip
 """Modalities that are no stacks of slices."""
 

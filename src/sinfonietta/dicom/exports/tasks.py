@@ -39,7 +39,9 @@ from sinfonietta.library.models import Node
 from sinfonietta.library.queries import note_read
 
 LISTED = 1000
-UNUSUAL = re.compile(r"[^\w .+-]+")
+AFTER = 1000
+"""Series that are made are numbered behind those that were acquired."""
+UNUSUAL = re.compile(r"[^\w .,+()-]+")
 Slices = Iterable[NDArray[np.generic]]
 
 
@@ -83,6 +85,12 @@ class Export:
         return UUID(self.context.payload["into"])
 
     @property
+    def number(self) -> int:
+        """Series Number of what it is made of; 0 where it has none that a series can have."""
+        found = self.rows[0].series.series_number if self.rows[0].series else None
+        return found if found is not None and 0 <= found < 1_000_000 else 0
+
+    @property
     def name(self) -> str:
         """What its files are called: told by the series, and its own among series that are called alike."""
         row = self.rows[0]
@@ -122,7 +130,12 @@ class Export:
         for container in {row.series.container for row in self.rows if row.series}:
             note_read(actor=actor, action="series.exported", node=container)
         self.context.progress(1.0, f"{len(filed)} file{'s are' if len(filed) > 1 else ' is'} made.")
-        return {"files": len(filed), "node": self.context.payload["into"], "left_out": self.left_out}
+        return {
+            "title": self.name,
+            "files": len(filed),
+            "node": self.context.payload["into"],
+            "left_out": self.left_out,
+        }
 
 
 def run(context: JobContext) -> dict[str, Any]:
@@ -225,6 +238,7 @@ def to_segmentation(export: Export) -> None:
         try:
             made = segmentation.segmentation(
                 structures, found.grid, images, image=found.dataset, series=found.frames[0].row.series_uid,
+                number=AFTER + export.number,
                 key=f"{export.context.job.uid}/{index}", moment=export.context.job.created,
                 progress=lambda done: export.context.progress(0.99 * done, "Regions are drawn"),
             )  # fmt: skip

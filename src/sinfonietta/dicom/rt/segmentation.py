@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -60,6 +61,7 @@ def segmentation(
     *,
     image: Dataset,
     series: str,
+    number: int,
     key: str,
     moment: datetime,
     progress: Callable[[float], None],
@@ -67,7 +69,8 @@ def segmentation(
     """The segmentation of all regions; None where no region holds a voxel.
 
     ``image``: the DICOM JSON model of one of the images, whose patient, study and frame of reference it shares;
-    ``series``: their Series Instance UID; ``key``: by what its UIDs are made. Raises TooMuch.
+    ``series``: their Series Instance UID; ``number``: Series Number of the result; ``key``: by what its
+    UIDs are made. Raises TooMuch.
     """
     names = [source.sop_uid for source in sources]
     segments: list[Written] = []
@@ -86,7 +89,7 @@ def segmentation(
             segments.append(_segment(len(segments) + 1, roi))
     if not segments:
         return None
-    made = _identity(image, structures.label, key, moment)
+    made = _identity(image, structures.label, number, key, moment)
     made.SegmentSequence, made.PerFrameFunctionalGroupsSequence = segments, frames
     made.SharedFunctionalGroupsSequence = [_shared(found)]
     made.ReferencedSeriesSequence = [_referenced(series, sources)]
@@ -127,21 +130,24 @@ def _uid(*parts: str) -> UID:
     return UID(f"2.25.{uuid.uuid5(NAMESPACE, '/'.join(parts)).int}")
 
 
-def _identity(image: Dataset, label: str, key: str, moment: datetime) -> Written:
-    kept = (*STUDY_TAGS, "00080005", "00200052", "00201040")
-    made = Written.from_json({tag: image[tag] for tag in kept if tag in image and "BulkDataURI" not in image[tag]})
+def _identity(image: Dataset, label: str, number: int, key: str, moment: datetime) -> Written:
+    made = Written()
+    for tag in (*STUDY_TAGS, "00200052", "00201040"):
+        with suppress(ValueError, TypeError, KeyError, AttributeError):  # what a stranger's file says need not fit
+            if "BulkDataURI" not in image[tag]:
+                made.update(Written.from_json({tag: image[tag]}))
     made.SpecificCharacterSet = "ISO_IR 192"
     made.file_meta = FileMetaDataset()
     made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     made.SOPClassUID, made.SOPInstanceUID = SegmentationStorage, _uid(key, "instance")
-    made.SeriesInstanceUID, made.SeriesNumber, made.InstanceNumber = _uid(key, "series"), 1, 1
-    made.Modality, made.SeriesDescription = "SEG", f"{label or 'Structures'} as segments"[:64]
+    made.SeriesInstanceUID, made.SeriesNumber, made.InstanceNumber = _uid(key, "series"), number, 1
+    made.Modality, made.SeriesDescription = "SEG", f"{_text(label)[:48] or 'Structures'} as segments"
     made.Manufacturer, made.ManufacturerModelName = "Sinfonietta", "Sinfonietta"
     made.DeviceSerialNumber, made.SoftwareVersions = "1", "1"
     made.ContentDate, made.ContentTime = f"{moment:%Y%m%d}", f"{moment:%H%M%S}"
     made.SeriesDate, made.SeriesTime = made.ContentDate, made.ContentTime
     made.ImageType, made.SegmentationType = ["DERIVED", "PRIMARY"], "BINARY"
-    made.ContentLabel, made.ContentDescription, made.ContentCreatorName = "STRUCTURES", label[:64], ""
+    made.ContentLabel, made.ContentDescription, made.ContentCreatorName = "STRUCTURES", _text(label), ""
     made.SamplesPerPixel, made.PhotometricInterpretation, made.LossyImageCompression = 1, "MONOCHROME2", "00"
     made.BitsAllocated = made.BitsStored = 1
     made.HighBit = made.PixelRepresentation = 0
@@ -152,6 +158,11 @@ def _identity(image: Dataset, label: str, key: str, moment: datetime) -> Written
     return made
 
 
+def _text(said: str) -> str:
+    """As a value of up to 64 characters (LO)."""
+    return "".join(one for one in said.replace("\\", "/") if one.isprintable())[:64].strip()
+
+
 def _coded(code: str, scheme: str, meaning: str) -> Written:
     item = Written()
     item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code, scheme, meaning
@@ -160,7 +171,7 @@ def _coded(code: str, scheme: str, meaning: str) -> Written:
 
 def _segment(number: int, roi: Roi) -> Written:
     item, category = Written(), CATEGORIES.get(roi.interpreted.upper(), ANATOMY)
-    item.SegmentNumber, item.SegmentLabel = number, roi.name.replace("\\", "/")[:64]
+    item.SegmentNumber, item.SegmentLabel = number, _text(roi.name)
     item.SegmentAlgorithmType, item.SegmentAlgorithmName = "SEMIAUTOMATIC", "contours of a structure set"
     item.SegmentedPropertyCategoryCodeSequence = [_coded(*category)]
     item.SegmentedPropertyTypeCodeSequence = [_coded(*category)]

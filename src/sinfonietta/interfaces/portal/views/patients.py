@@ -22,6 +22,8 @@ from sinfonietta.library import queries as library
 
 ROWS = 100
 MOST_PLACES = 500
+MOST_VIEWED = 20
+"""Studies that the viewer opens at once, the newest: an address is only so long."""
 PICTURELESS = {"RTSTRUCT", "RTPLAN", "RTRECORD", "REG", "SR", "KO", "PR", "DOC", "ECG"}
 
 
@@ -37,7 +39,7 @@ def patient(request: HttpRequest) -> HttpResponse:
     offset = parts.number(request, "offset", 0)
     found = queries.history(actor=actor, root=root, who=who, offset=offset, limit=ROWS)
     studies = found.studies.rows
-    where = _places(actor, studies)
+    where, seen = _places(actor, studies), [one.study_uid for one in studies if _has_picture(one)][:MOST_VIEWED]
     context = {
         "patient": found, "who": who, "attributes": found.attributes, "scope": scope,
         "timeline": timeline(studies),
@@ -46,7 +48,7 @@ def patient(request: HttpRequest) -> HttpResponse:
         "size_bytes": sum(study.size_bytes for study in studies),
         "issuers": issuers(actor=actor, root=root, patient_id=who.patient_id),
         "peers": usable_peers(actor=actor),
-        "viewer_url": dicom.viewer_url(scope.uid if scope else None, ",".join(one.study_uid for one in studies)),
+        "viewer_url": dicom.viewer_url(scope.uid if scope else None, ",".join(seen)) if seen else "",
         "first": offset + 1, "last": offset + len(studies),
         "previous": max(0, offset - ROWS) if offset else None, "next": offset + ROWS if found.studies.more else None,
     }  # fmt: skip
