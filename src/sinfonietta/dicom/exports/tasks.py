@@ -186,8 +186,9 @@ def _counted(context: JobContext, slices: Slices, total: int, said: Callable[[in
 
 def to_masks(export: Export) -> None:
     """Each region of a structure set as a mask on the images that it was drawn on, with a list of them."""
-    for structures, found in _drawn(export):
-        folder, listed = f"{export.name} masks", []
+    for index, (structures, found) in enumerate(_drawn(export)):
+        listed: list[dict[str, object]] = []
+        folder = f"{export.name} masks" + (f" {index + 1}" if index else "")
         images = [one.row.sop_uid for one in found.frames]
         for number, roi in enumerate(structures.rois):
             voxels = _voxels(structures, roi, found, images, export.context, number)
