@@ -16,7 +16,7 @@ from pydicom.pixels.decoders.base import _PIXEL_DATA_DECODERS
 from pydicom.uid import UID
 
 from sinfonietta.dicom import services
-from sinfonietta.dicom.dataset import attributes, parse
+from sinfonietta.dicom.dataset import attributes, dicomdir, parse
 from sinfonietta.dicom.dataset.charset import PLAIN
 from sinfonietta.dicom.dataset.elements import Limits
 from sinfonietta.dicom.image import annotate, decode, transcode
@@ -129,6 +129,16 @@ LAST = """## Delete
 `/wado` below each root, with {uri}. A single frame is `image/jpeg` by default, all else `application/dicom`, in explicit
 VR little endian where it can be had so. `anonymize` and `presentationUID` are refused (406), not ignored.
 
+## Media
+
+File-set creator (PS3.10 8, PS3.11 STD-GEN): `/api/v1/studies/archive` is a zip of a file set. Transfer syntaxes are those
+of the stored files. The DICOMDIR is in explicit VR little endian, its texts in ISO_IR 192 where ASCII is not enough, with
+records of these types: {records}. Instances of other classes are IMAGE.
+
+## Objects that are made
+
+Segmentation Storage (1.2.840.10008.5.1.4.1.1.66.4), BINARY, of a structure set; frames that mark nothing are left out.
+
 ## Limits for what is parsed
 
 | | |
@@ -177,6 +187,7 @@ def page() -> str:
         + "\n",
         LAST.format(
             uri=", ".join(f"`{name}`" for name in capabilities.URI),
+            records=", ".join(["PATIENT", "STUDY", "SERIES", "IMAGE", *_record_types()]),
             depth=limits.depth,
             elements=limits.elements,
             inflate=limits.inflate_bytes >> 20,
@@ -185,6 +196,10 @@ def page() -> str:
         ),
     ]
     return "\n".join(line.rstrip("\n") if line.startswith("|") else line for line in lines).rstrip() + "\n"
+
+
+def _record_types() -> list[str]:
+    return sorted({*dicomdir.TYPES.values(), *dicomdir.BEGINNINGS.values()})
 
 
 def _character_sets() -> Iterable[str]:

@@ -2,7 +2,7 @@
 let last = null;
 
 const table = () => document.querySelector('[data-table]');
-const boxes = form => [...form.querySelectorAll('tbody input[name=id]')];
+const boxes = form => [...form.querySelectorAll('tbody .check input')];
 
 function show(form) {
   const all = boxes(form);
@@ -77,7 +77,7 @@ document.addEventListener('htmx:beforeSwap', event => {
   const form = event.detail.target;
   if (!form?.matches('[data-table]')) return;
   kept = boxes(form).filter(box => box.checked).map(box => box.value);
-  row = document.activeElement?.closest('[data-table] tbody tr')?.querySelector('[name=id]').value ?? '';
+  row = document.activeElement?.closest('[data-table] tbody tr')?.querySelector('.check input').value ?? '';
 });
 document.addEventListener('htmx:afterSettle', () => {
   const form = table();

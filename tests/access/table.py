@@ -86,6 +86,7 @@ PEER_USE = may(owner=OK, administrator=403, **READS_ONLY)
 """Nobody listens where the world's other node is said to be: who may ask it is told so (503)."""
 ONE_STUDY = f'{{"study": "{STUDY}"}}'
 NEW_PEER = '{"ae_title": "NEW", "host": "127.0.0.1", "port": 104, "account": "owner"}'
+EXPORT = f'{{"form": "nifti", "study": "{STUDY}", "series": "{SERIES}", "into": "' + '{folder}"}'
 HERE = '{"parent": "{folder}", "name": "new"}'
 API = [
     json("GET", "openapi.json", ANYONE), json("GET", "docs", ANYONE),
@@ -135,6 +136,7 @@ API = [
     json("POST", "peers/{peer}/send", PEER_USE, ONE_STUDY),
     json("POST", "peers/{peer}/fetch", PEER_USE, ONE_STUDY),
     json("POST", "peers/{peer}/mirror", PEER_USE, "{}"),
+    json("GET", f"studies/archive?study={STUDY}", READ), json("POST", "exports", WRITE, EXPORT),
     json("GET", "audit?node={folder}", MANAGE | {"auditor": OK}), json("GET", "audit", AUDITOR),
 ]  # fmt: skip
 
@@ -196,7 +198,9 @@ PAGES = [
     page("files/{picture}/content", READ), page("files/{file}/image.png", READ, costly=True),
     page("nodes/{struct}", READ), page("nodes/{plan}", READ), page("nodes/{dose}", READ),
     page("files/{file}/tags", READ), form("files/{text}/versions/1/restore", WRITE),
-    page("trash", ANYONE), page("studies", ANYONE), page(f"studies/{STUDY}", READ),
+    page("trash", ANYONE), page("studies", ANYONE), page(f"studies/{STUDY}", READ), page("patient?id=1CT1", READ),
+    page(f"exports/pick?form=nifti&study={STUDY}&in={{folder}}", READ),
+    form("exports", WRITE, f"form=nifti&study={STUDY}&series={SERIES}&target={{folder}}"),
     page("jobs", ANYONE), form("jobs/{job}/cancel", OWN_AND_SITE_WRITE),
     page("dicom-nodes", ANYONE), form("dicom-nodes", ADMIN, "ae_title=NEW&host=127.0.0.1&port=104&account=owner"),
     page("dicom-nodes/{peer}", OWN_AND_SITE), form("dicom-nodes/{peer}/echo", OWN_AND_SITE),

@@ -32,6 +32,7 @@ JOB_KINDS = {
     "jobs.forget": "sinfonietta.jobs.tasks.forget",
     "dicom.dose": "sinfonietta.dicom.radiation.tasks.read",
     "dicom.histograms": "sinfonietta.dicom.tasks.compute_histograms",
+    "dicom.export": "sinfonietta.dicom.exports.tasks.run",
     "dicom.forget": "sinfonietta.dicom.tasks.forget_histograms",
     "jobs.statistics": "sinfonietta.jobs.tasks.statistics",
 }

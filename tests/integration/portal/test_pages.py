@@ -23,6 +23,7 @@ SEEN = [
     "/nodes/{collection}", "/nodes/{folder}", "/nodes/{dicom}", "/nodes/{text}", "/nodes/{image}", "/nodes/{page}",
     "/files/{dicom}/image.png", "/files/{dicom}/tags", "/files/{image}/content", "/studies?in={collection}",
     f"/studies/{CT}", f"/studies/{CT}?in={{collection}}", "/selection/download?id={text}",
+    "/patient?id=1CT1", "/patient?id=1CT1&in={collection}",
     "/selection/pick?action=copy&in={collection}&id={text}", "/nodes/{collection}/share/find?q=a",
 ]  # fmt: skip
 
@@ -96,7 +97,9 @@ def test_ones_own_pages(place: Place, owner: Client, stranger: Client, url: str)
     assert Client(headers={"Accept": "text/html"}).get(url).status_code == 302
 
 
-@pytest.mark.parametrize("url", [*OWN, "/users", "/sign-in", "/nowhere", *SEEN[:6], f"/studies/{CT}"])
+@pytest.mark.parametrize(
+    "url", [*OWN, "/users", "/sign-in", "/nowhere", *SEEN[:6], f"/studies/{CT}", "/patient?id=1CT1"]
+)
 def test_pages_keep_their_policy_and_name_their_fields(place: Place, owner: Client, runner: Client, url: str) -> None:
     client = runner if url == "/users" else Client() if url == "/sign-in" else owner
     response = client.get(filled(url, place), headers={"Accept": "text/html"})

@@ -138,3 +138,9 @@ def test_broken_segmentations_are_answered(tmp_path: Path, made: Path, broken: s
         assert str(why)  # noqa: PT017 - either is an answer
     pool.close()
     assert pydicom.dcmread(io.BytesIO(saved(changed)))
+
+
+@pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255), (230, 75, 53), (1, 254, 3), *segments.PALETTE])
+def test_a_color_comes_back_from_lab(color: tuple[int, int, int]) -> None:
+    found = segments.color_of(tuple(map(float, segments.lab_of(color))))
+    assert max(abs(one - other) for one, other in zip(found, color, strict=True)) <= 1

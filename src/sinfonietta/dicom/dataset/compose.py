@@ -118,13 +118,13 @@ class Writer:
         }
         self._body.write(bytes(128) + b"DICM" + struct.pack("<HH2sHI", 2, 0, b"UL", 4, 0))
         start = self._body.tell()
-        self._elements(meta, 0)
+        self.elements(meta)
         end = self._body.tell()
         self._body.seek(start - 4)
         self._body.write(struct.pack("<I", end - start))
         self._body.seek(end)
         kept = {tag.upper(): element for tag, element in dataset.items() if not tag.startswith("0002")}
-        self._elements(kept | {CHARSET: UTF_8}, 0)
+        self.elements(kept | {CHARSET: UTF_8})
         self._close()
         return Composed(self._pieces, "", sop_class, instance)
 
@@ -133,7 +133,8 @@ class Writer:
         given = self._bulk.get(str(pixels.get("BulkDataURI", "")))
         return given.syntax if given and given.syntax not in NATIVE else EXPLICIT
 
-    def _elements(self, dataset: Mapping[str, Any], depth: int) -> None:
+    def elements(self, dataset: Mapping[str, Any], depth: int = 0) -> None:
+        """A dataset, or an item so deep in one. Raises Refused."""
         if depth > Limits().depth:
             raise Refused("Sequences are nested too deep.")
         for tag in sorted(dataset):
@@ -155,19 +156,13 @@ class Writer:
             self._body.write(value)
 
     def _head(self, tag: str, vr: str, length: int) -> None:
-        group, number = int(tag[:4], 16), int(tag[4:], 16)
-        if vr in LONG_VRS:
-            self._body.write(struct.pack("<HH2sHI", group, number, vr.encode(), 0, length))
-        elif length > LONGEST_SHORT:
-            raise Refused(f"A value of VR {vr} is longer than it may be.")
-        else:
-            self._body.write(struct.pack("<HH2sH", group, number, vr.encode(), length))
+        self._body.write(head(tag, vr, length))
 
     def _sequence(self, tag: str, items: list[Mapping[str, Any] | None], depth: int) -> None:
         self._head(tag, "SQ", UNDEFINED)
         for item in items:
             self._mark(0xE000, UNDEFINED)
-            self._elements({name.upper(): one for name, one in (item or {}).items()}, depth + 1)
+            self.elements({name.upper(): one for name, one in (item or {}).items()}, depth + 1)
             self._mark(0xE00D, 0)
         self._mark(0xE0DD, 0)
 
@@ -203,6 +198,23 @@ class Writer:
         if self._body.tell() > self._begun:
             self._pieces.append(("bytes", self._begun, self._body.tell() - self._begun))
         self._begun = self._body.tell()
+
+
+def head(tag: str, vr: str, length: int) -> bytes:
+    """What stands before a value of that length in explicit VR little endian (DICOM PS3.5 7.1.2). Raises Refused."""
+    group, number = int(tag[:4], 16), int(tag[4:], 16)
+    if vr in LONG_VRS:
+        return struct.pack("<HH2sHI", group, number, vr.encode(), 0, length)
+    if length > LONGEST_SHORT:
+        raise Refused(f"A value of VR {vr} is longer than it may be.")
+    return struct.pack("<HH2sH", group, number, vr.encode(), length)
+
+
+def encode(dataset: Mapping[str, Any]) -> bytes:
+    """A dataset without bulk data in explicit VR little endian, text in UTF-8. Raises as ``encoded``."""
+    body = io.BytesIO()
+    Writer(body, {}).elements(dataset)
+    return body.getvalue()
 
 
 def encoded(vr: str, element: Mapping[str, Any]) -> bytes:

@@ -16,6 +16,8 @@ WHITE = (0.9642, 1.0, 0.8249)
 """D50, the white of the profile connection space."""
 TO_RGB = ((3.1338561, -1.6168667, -0.4906146), (-0.9787684, 1.9161415, 0.0334540), (0.0719453, -0.2289914, 1.4052427))
 """From there to sRGB, adapted to its white by Bradford's matrix."""
+FROM_RGB = ((0.4360747, 0.3850649, 0.1430804), (0.2225045, 0.7168786, 0.0606169), (0.0139322, 0.0971045, 0.7141733))
+"""And back."""
 
 
 @dataclass(frozen=True)
@@ -135,3 +137,21 @@ def color_of(lab: tuple[float, ...]) -> tuple[int, int, int]:
 def _shown(linear: float) -> int:
     inside = min(max(linear, 0.0), 1.0)
     return round(255 * (12.92 * inside if inside <= 0.0031308 else 1.055 * inside ** (1 / 2.4) - 0.055))
+
+
+def lab_of(color: tuple[int, int, int]) -> tuple[int, int, int]:
+    """PCS-Values of a colour in sRGB: the inverse of ``color_of``."""
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in _parts(color)]
+    xyz = [sum(part * one for part, one in zip(row, linear, strict=True)) for row in FROM_RGB]
+    fx, fy, fz = (_eased(value / white) for value, white in zip(xyz, WHITE, strict=True))
+    lab = ((116 * fy - 16) / 100, (500 * (fx - fy) + 128) / 255, (200 * (fy - fz) + 128) / 255)
+    lightness, a, b = (round(65535 * min(max(part, 0.0), 1.0)) for part in lab)
+    return lightness, a, b
+
+
+def _parts(color: tuple[int, int, int]) -> list[float]:
+    return [channel / 255 for channel in color]
+
+
+def _eased(value: float) -> float:
+    return float(value ** (1 / 3)) if value > (6 / 29) ** 3 else value / (3 * (6 / 29) ** 2) + 4 / 29

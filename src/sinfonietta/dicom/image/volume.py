@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sinfonietta.dicom.image.sampling import RIM, trilinear
 from sinfonietta.dicom.rt.geometry import Plane, Points, Unplaced
 
 Values = NDArray[np.float32]
@@ -94,7 +95,7 @@ def _indices(found: Stack, points: Points) -> NDArray[np.float64]:
 
 def _within(index: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
     """Half a voxel beyond the outermost centres is inside still."""
-    within: NDArray[np.bool_] = (index >= -0.5) & (index <= count - 0.5)
+    within: NDArray[np.bool_] = (index >= -RIM) & (index <= count - 1 + RIM)
     return within
 
 
@@ -107,26 +108,7 @@ def _sampled(
     if (highest - lowest + 1) * found.first.rows * found.first.columns > MOST_VALUES:
         raise Unplaced("The planes lie so askew that the whole volume would be needed; it is too large.")
     volume = np.stack([load(found.keys[index]) for index in range(lowest, highest + 1)])
-    return _trilinear(volume, slices - lowest, rows, columns)
-
-
-def _trilinear(volume: Values, *position: NDArray[np.float64]) -> Values:
-    lower, weight = [], []
-    for size, along in zip(volume.shape, position, strict=True):
-        inside = np.clip(along, 0, size - 1)
-        lower.append(np.minimum(inside.astype(np.intp), max(size - 2, 0)))
-        weight.append((inside - lower[-1]).astype(np.float32))
-    total = np.zeros(position[0].shape, dtype=np.float32)
-    for corner in range(8):
-        steps = [corner >> axis & 1 for axis in (2, 1, 0)]
-        part = np.ones(position[0].shape, dtype=np.float32)
-        for step, share in zip(steps, weight, strict=True):
-            part = part * (share if step else 1 - share)
-        index = tuple(
-            np.minimum(low + step, size - 1) for low, step, size in zip(lower, steps, volume.shape, strict=True)
-        )
-        total += part * volume[index]
-    return total
+    return trilinear(volume, (slices - lowest, rows, columns), np.float32)
 
 
 def plane_as_dict(plane: Plane) -> dict[str, Any]:

@@ -29,11 +29,13 @@ from sinfonietta.dicom.queries.instance_level import (
     shown,
     stack,
 )
-from sinfonietta.dicom.queries.patient_level import Patient, patients
+from sinfonietta.dicom.queries.medium import Medium, medium, name_of
+from sinfonietta.dicom.queries.patient_level import History, Patient, history, patients
 from sinfonietta.dicom.queries.scope import Found, root, visible
 from sinfonietta.dicom.queries.study_level import (
     Series,
     Study,
+    Who,
     classes,
     containers,
     count_studies,
@@ -47,10 +49,13 @@ __all__ = [
     "MOST_TEXT_BYTES",
     "Described",
     "Found",
+    "History",
+    "Medium",
     "Patient",
     "Retrieval",
     "Series",
     "Study",
+    "Who",
     "all_files",
     "classes",
     "containers",
@@ -59,12 +64,15 @@ __all__ = [
     "datasets",
     "files",
     "header",
+    "history",
     "identities",
     "instance",
     "instances",
     "known_classes",
+    "medium",
     "merged",
     "middles",
+    "name_of",
     "named",
     "of_file",
     "patients",

@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, Count, F, Max, Q, Value, When
 
 from sinfonietta.accounts.actor import Actor
+from sinfonietta.common.errors import NotFound
 from sinfonietta.dicom.index import matching, selection
 from sinfonietta.dicom.models import DicomSeries
 from sinfonietta.dicom.queries.scope import Found, visible
-from sinfonietta.dicom.queries.study_level import IN_ORDER, Series, merged
+from sinfonietta.dicom.queries.study_level import IN_ORDER, Series, Study, Who, merged, studies
 from sinfonietta.library.models import Node
+
+MOST_IDENTITIES = 20
 
 
 @dataclass
@@ -28,8 +31,7 @@ class Patient:
     def attributes(self) -> dict[str, Any]:
         """Patient attributes in the DICOM JSON model, from the instance that was filed last."""
         row = max((series.shown for series in self.series), key=lambda shown: shown.described_by)
-        found: dict[str, Any] = orjson.loads("{" + row.study_json + "}")
-        return {tag: element for tag, element in found.items() if tag.startswith("0010")}
+        return _of_patient(orjson.loads("{" + row.study_json + "}"))
 
     @property
     def studies(self) -> int:
@@ -62,3 +64,40 @@ def patients(
         if pair in found:
             found[pair].series.append(series)
     return Found([patient for patient in found.values() if patient.series], len(page) > limit)
+
+
+@dataclass(frozen=True)
+class History:
+    """A patient with a page of their studies, the newest first.
+
+    ``identities``: patient attributes (DICOM JSON) by what differs among the studies, the last filed first: more than
+    one where data of different people may stand under one Patient ID. ``total``: of all their studies.
+    """
+
+    who: Who
+    studies: Found[Study]
+    identities: list[dict[str, Any]]
+    total: int
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What is known of the patient by the instance filed last."""
+        return self.identities[0]
+
+
+def history(*, actor: Actor, root: Node | None = None, who: Who, offset: int = 0, limit: int = 100) -> History:
+    """One patient over all the places where the actor may read of them. Raises NotFound."""
+    found = studies(actor=actor, root=root, who=who, offset=offset, limit=limit)
+    if not found.rows:
+        raise NotFound("There is no such patient, or none of their studies is yours to see.")
+    theirs = DicomSeries.objects.filter(visible(actor, root), who.rows)
+    differing = theirs.values("patient_name", "birth_date", "sex").annotate(last=Max("id"), newest=Max("described_by"))
+    rows = list(differing.order_by("-newest")[:MOST_IDENTITIES])
+    said = dict(DicomSeries.objects.filter(id__in=[row["last"] for row in rows]).values_list("id", "study_json"))
+    identities = [orjson.loads("{" + said[row["last"]] + "}") for row in rows if row["last"] in said]
+    total = theirs.aggregate(total=Count("study_uid", distinct=True))["total"]
+    return History(who, found, [_of_patient(one) for one in identities] or [{}], total)
+
+
+def _of_patient(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {tag: element for tag, element in attributes.items() if tag.startswith("0010")}

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.common.errors import NotFound
@@ -40,6 +40,19 @@ class Series:
         return [place if isinstance(place, UUID) else UUID(place) for place in self.places]
 
 
+@dataclass(frozen=True)
+class Who:
+    """Which patient: by their id; one without an id by their name as it is searched."""
+
+    patient_id: str
+    name: str = ""
+
+    @property
+    def rows(self) -> Q:
+        """The condition that a series row is theirs."""
+        return Q(patient_id=self.patient_id) if self.patient_id else Q(patient_id="", patient_name=self.name)
+
+
 @dataclass
 class Study:
     """A study as the actor sees it."""
@@ -51,6 +64,12 @@ class Study:
     def shown(self) -> SeriesRow:
         """The row that speaks for patient and study: the one whose instance was filed last."""
         return max((series.shown for series in self.series), key=lambda row: row.described_by)
+
+    @property
+    def who(self) -> Who:
+        """The patient that it is of."""
+        row = self.shown
+        return Who(row.patient_id, "" if row.patient_id else row.patient_name)
 
     @property
     def modalities(self) -> list[str]:
@@ -75,20 +94,36 @@ class Study:
 
 
 def studies(
-    *, actor: Actor, root: Node | None = None, keys: Mapping[str, str] | None = None, offset: int = 0, limit: int = 100
+    *,
+    actor: Actor,
+    root: Node | None = None,
+    keys: Mapping[str, str] | None = None,
+    description: str = "",
+    who: Who | None = None,
+    offset: int = 0,
+    limit: int = 100,
 ) -> Found[Study]:
-    """Studies that match, the newest first. Raises BadRequest for a key that cannot be matched."""
+    """Studies that match, the newest first. Raises BadRequest for a key that cannot be matched.
+
+    ``description`` stands anywhere in that of the study or of one of its series, whatever its case; ``who``: of one
+    patient, whose id is taken as it is.
+    """
     keys = keys or {}
+    only = who.rows if who else Q()
+    if "\0" in description or (who and "\0" in who.patient_id + who.name):  # no text of the database holds it
+        return Found([], more=False)
+    if description:
+        only &= Q(study_description__icontains=description) | Q(series_description__icontains=description)
     # Series of a study may disagree about its date; it stands at the latest. Written so that no study is looked at
     # beyond the page: 13 times as fast as grouping where there are 10,000.
     of_rows = {tag: asked for tag, asked in keys.items() if tag not in matching.OF_WHOLE_STUDIES}
-    another = selection.visible(actor, root, "m") & selection.where(series_condition(actor, root, of_rows), "l")
+    another = selection.visible(actor, root, "m") & selection.where(series_condition(actor, root, of_rows) & only, "l")
     latest = selection.Condition(
         "NOT EXISTS (SELECT 1 FROM dicom_dicomseries l JOIN library_node m ON m.id = l.container_id "  # noqa: S608
         f"WHERE l.study_uid = s.study_uid AND l.study_date > s.study_date AND {another.sql})",
         another.params,
     )
-    matches = selection.visible(actor, root) & selection.where(series_condition(actor, root, keys)) & latest
+    matches = selection.visible(actor, root) & selection.where(series_condition(actor, root, keys) & only) & latest
     page = selection.select(
         "DISTINCT s.study_uid, s.study_date", selection.SERIES, matches,
         "ORDER BY s.study_date DESC, s.study_uid DESC LIMIT %s OFFSET %s", (limit + 1, offset),

@@ -90,6 +90,12 @@ def of_version(version_id: int) -> DoseReport | None:
     return None if packed is None else DoseReport.from_dict(orjson.loads(zlib.decompress(packed)))
 
 
+def issuers(*, actor: Actor, root: Node | None = None, patient_id: str) -> list[str]:
+    """The issuers of a Patient ID that dose reports name which the actor sees; none where there is no report."""
+    rows = DicomDose.objects.filter(visible(actor, root, "instance__series__"), instance__series__isnull=False)
+    return sorted(rows.filter(patient_id=patient_id).values_list("issuer", flat=True).distinct())
+
+
 def doses(*, actor: Actor, root: Node | None = None, patient: tuple[str, str] | None = None) -> Doses:
     """All dose reports below the root that the actor sees; of one patient (ID, issuer) where one is named."""
     rows = DicomDose.objects.filter(visible(actor, root, "instance__series__"), instance__series__isnull=False)

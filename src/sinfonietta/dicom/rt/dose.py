@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinfonietta.dicom.dataset.keywords import Dataset, item, number, numbers, text
+from sinfonietta.dicom.image.sampling import Values, trilinear
 from sinfonietta.dicom.rt.geometry import Plane, Points, Unplaced, directions
 
-Values = NDArray[np.floating[Any]]
 UNITS = {"GY": "Gy", "RELATIVE": "%"}
-RIM = 0.5
-"""How far beyond the outermost centres a grid reaches, in voxels."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class DoseGrid:
             offset @ self.plane.column / self.plane.row_spacing_mm,
             offset @ self.plane.row / self.plane.column_spacing_mm,
         )
-        return _trilinear(self.values, position)
+        return trilinear(self.values, position)
 
     def on(self, plane: Plane) -> Values:
         """(rows, columns): the dose at the pixels of an image; NaN outside of the grid."""
@@ -69,27 +67,6 @@ def _index(offsets: Values, wanted: Values) -> Values:
     last = len(offsets) - 1
     lower = np.clip(np.searchsorted(offsets, wanted, side="right") - 1, 0, last - 1)
     found: Values = lower + (wanted - offsets[lower]) / (offsets[lower + 1] - offsets[lower])
-    return found
-
-
-def _trilinear(values: Values, position: tuple[Values, Values, Values]) -> Values:
-    lower, weight, outside = [], [], np.zeros(np.shape(position[0]), dtype=bool)
-    for size, along in zip(values.shape, position, strict=True):
-        outside |= ~((along >= -RIM) & (along <= size - 1 + RIM))
-        inside = np.clip(np.nan_to_num(along), 0, size - 1)
-        lower.append(np.minimum(inside.astype(np.intp), max(size - 2, 0)))
-        weight.append(inside - lower[-1])
-    found = np.zeros(outside.shape)
-    for corner in range(8):
-        steps = [corner >> axis & 1 for axis in (2, 1, 0)]
-        part = np.ones(outside.shape)
-        for step, share in zip(steps, weight, strict=True):
-            part = part * (share if step else 1 - share)
-        index = tuple(
-            np.minimum(low + step, size - 1) for low, step, size in zip(lower, steps, values.shape, strict=True)
-        )
-        found += part * values[index]
-    found[outside] = np.nan
     return found
 
 

@@ -14,6 +14,7 @@ from sinfonietta.interfaces.api.views import (
     people,
     previews,
     radiotherapy,
+    studies,
     work,
 )
 from sinfonietta.interfaces.http.access import signed_in
@@ -86,5 +87,7 @@ urlpatterns = [
     path("peers/<uuid:uid>/send", peers.SendView.as_view()),
     path("peers/<uuid:uid>/fetch", peers.FetchView.as_view()),
     path("peers/<uuid:uid>/mirror", peers.MirrorView.as_view()),
+    path("studies/archive", studies.StudiesArchiveView.as_view(), name="studies-archive"),
+    path("exports", studies.ExportsView.as_view()),
     path("audit", work.AuditView.as_view()),
 ]

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from sinfonietta.interfaces.api import serializers as s
 from sinfonietta.interfaces.api import shapes
 from sinfonietta.interfaces.api.base import HouseView, listing
-from sinfonietta.interfaces.http.zips import zip_head, zip_response
+from sinfonietta.interfaces.http.zips import of_manifest, zip_head, zip_response
 from sinfonietta.library import queries, services
 
 
@@ -142,7 +142,7 @@ class ArchiveView(HouseView):
         """A zip, streamed, of everything below that the caller may read."""
         entry = queries.node(actor=self.actor, uid=uid)
         queries.note_read(actor=self.actor, action="node.archived", node=entry)
-        return zip_response(queries.manifest(actor=self.actor, uid=uid), entry.name)
+        return zip_response(of_manifest(queries.manifest(actor=self.actor, uid=uid)), entry.name)
 
     def head(self, request: Request, uid: UUID) -> HttpResponseBase:
         """What it would be called; nothing is packed."""

@@ -19,7 +19,11 @@ ICONS = (
     ("application/vnd.openxmlformats-officedocument.presentationml", "bi-file-slides"),
     ("application/zip", "bi-file-zip"), ("application/gzip", "bi-file-zip"), ("text/", "bi-file-text"),
 )  # fmt: skip
-JOBS = {"library.copy": "Copy of a folder"}
+JOBS = {
+    "library.copy": "Copy of a folder", "dicom.export": "Export", "dicom.send": "Send to a DICOM node",
+    "dicom.fetch": "Fetch from a DICOM node", "dicom.mirror": "Mirror of a DICOM node",
+    "dicom.histograms": "Histograms",
+}  # fmt: skip
 CONTAINERS = {"collection": "bi-archive", "folder": "bi-folder-fill", "fileset": "bi-stack"}
 
 

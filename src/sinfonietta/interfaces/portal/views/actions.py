@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -16,7 +17,7 @@ from sinfonietta.accounts.actor import Actor
 from sinfonietta.common.errors import Invalid, Problem
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
-from sinfonietta.interfaces.http.zips import zip_response
+from sinfonietta.interfaces.http.zips import of_manifest, zip_response
 from sinfonietta.interfaces.portal.views import parts
 from sinfonietta.library import queries, services
 from sinfonietta.library.names import numbered
@@ -72,7 +73,7 @@ def trash(request: HttpRequest) -> HttpResponse:
 @require_POST
 def restore(request: HttpRequest) -> HttpResponse:
     """Back from the trash: to where it was, or into a target."""
-    parent = _target(request) if "target" in request.POST else None
+    parent = target_of(request) if "target" in request.POST else None
     return _for_each(request, lambda actor, uid: services.restore(actor=actor, uid=uid, parent=parent), "brought back")
 
 
@@ -87,7 +88,7 @@ def purge(request: HttpRequest) -> HttpResponse:
 @require_POST
 def move(request: HttpRequest) -> HttpResponse:
     """Into another container."""
-    target = _target(request)
+    target = target_of(request)
     return _for_each(request, lambda actor, uid: services.move(actor=actor, uid=uid, parent=target), "moved")
 
 
@@ -95,7 +96,7 @@ def move(request: HttpRequest) -> HttpResponse:
 @require_POST
 def copy(request: HttpRequest) -> HttpResponse:
     """A copy in another container; large ones are made in the background."""
-    target = _target(request)
+    target = target_of(request)
 
     def act(actor: Actor, uid: UUID) -> str:
         return LARGE if services.copy(actor=actor, uid=uid, parent=target).job else ""
@@ -103,7 +104,8 @@ def copy(request: HttpRequest) -> HttpResponse:
     return _for_each(request, act, "copied")
 
 
-def _target(request: HttpRequest) -> UUID:
+def target_of(request: HttpRequest) -> UUID:
+    """The place that was chosen. Raises Invalid."""
     found = parts.uuids([request.POST.get("target", "")])
     if not found:
         raise Invalid("Choose where to.")
@@ -114,21 +116,35 @@ def _target(request: HttpRequest) -> UUID:
 @require_GET
 def pick(request: HttpRequest) -> HttpResponse:
     """The dialog that chooses a target: the containers inside one, and the way up."""
+    actor, chosen, action = actor_of(request), _chosen(request), request.GET.get("action", "")
+    action = action if action in TARGETED else "move"
+    there = queries.nodes_by_uid(actor=actor, uids=chosen[:1])
+    context = places_to_pick(request)
+    here = context["here"]
+    stays = here and action == "move" and any(one.parent == here.uid for one in there)
+    fields = [("action", action), *(("id", uid) for uid in chosen)]
+    context |= {
+        "title": f"{action.capitalize()} {len(chosen)} item{'' if len(chosen) == 1 else 's'} to",
+        "verb": action.capitalize(),
+        "again": reverse("portal:selection-pick"),
+        "post": reverse(f"portal:selection-{action}"),
+        "fields": [*fields, ("page", 1)] if "page" in request.GET else fields,
+        "then": reverse("portal:node", args=[chosen[0]]) if "page" in request.GET else "",
+        "refused": f"{'It is' if len(chosen) == 1 else 'They are'} here now; open another folder." if stays else "",
+    }
+    return render(request, "portal/_pick.html", context)
+
+
+def places_to_pick(request: HttpRequest) -> dict[str, Any]:
+    """What a dialog that chooses a place shows: the containers inside one (``in``), and the way up."""
     actor, inside = actor_of(request), parts.uuids([request.GET.get("in", "")])
     uid = inside[0] if inside else None
     trail = queries.breadcrumb(actor=actor, uid=uid) if uid else []
-    action, chosen = request.GET.get("action", ""), _chosen(request)
-    there = queries.nodes_by_uid(actor=actor, uids=chosen[:1])
-    context = {
-        "action": action if action in TARGETED else "move",
-        "ids": chosen,
-        "page": "page" in request.GET,
+    return {
         "trail": trail,
         "here": trail[-1] if trail else None,
-        "stays": action == "move" and any(one.parent == uid for one in there),
         "entries": queries.folders_to_move_into(actor=actor, uid=uid),
     }
-    return render(request, "portal/_pick.html", context)
 
 
 @signed_in
@@ -141,7 +157,7 @@ def download(request: HttpRequest) -> HttpResponseBase:
     for entry in chosen:
         queries.note_read(actor=actor, action="node.archived", node=entry)
     name = chosen[0].name if len(chosen) == 1 else "sinfonietta"
-    return zip_response(_rows(actor, chosen), name)
+    return zip_response(of_manifest(_rows(actor, chosen)), name)
 
 
 def _rows(actor: Actor, chosen: list[queries.Entry]) -> Iterator[queries.ManifestRow]:

@@ -25,11 +25,13 @@ from sinfonietta.dicom.planning import belonging
 from sinfonietta.dicom.sandbox import isolation
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
-from sinfonietta.interfaces.portal.views import parts, reports
+from sinfonietta.interfaces.portal.views import exports, parts, reports
 from sinfonietta.library import queries as library
 from sinfonietta.library.models import Node
 
 ROWS = 50
+CHOICES = 200
+"""So many collections are offered to look in."""
 SIZES = {"thumbnail": (160, 160), "": (1024, 1024)}
 WINDOW = re.compile(r"(-?\d{1,7}(?:\.\d{1,3})?),(\d{1,7}(?:\.\d{1,3})?)")
 RATES_HZ = (2, 5, 10, 15, 25)
@@ -149,18 +151,23 @@ def tag_list(request: HttpRequest, uid: UUID) -> HttpResponse:
 def studies(request: HttpRequest) -> HttpResponse:
     """The list of studies, of all that the person may read or of one container."""
     actor = actor_of(request)
-    root, scope = _scope(actor, request)
+    root, scope = scope_of(actor, request)
     asked = {name: request.GET.get(name, "").strip()[:64] for name in FILTERS}
     keys = {FILTERS[name]: _key(name, value) for name, value in asked.items() if value}
     asked["until"] = request.GET.get("until", "").strip()[:64]
+    asked["description"] = request.GET.get("description", "").strip()[:64]
     if asked["until"]:  # a range, as QIDO-RS has it (PS3.4 C.2.2.2.5)
         keys[FILTERS["date"]] = f"{_key('date', asked['date'])}-{_key('date', asked['until'])}"
     elif asked["date"]:
         keys[FILTERS["date"]] += "-"
     offset = parts.number(request, "offset", 0)
-    found = queries.studies(actor=actor, root=root, keys=keys, offset=offset, limit=ROWS)
+    found = queries.studies(
+        actor=actor, root=root, keys=keys, description=asked["description"], offset=offset, limit=ROWS
+    )
     context = {
-        "studies": found.rows, "asked": asked, "scope": scope, "offset": offset,
+        "studies": found.rows, "asked": asked, "is_filtered": any(asked.values()), "scope": scope, "offset": offset,
+        "collections": [] if parts.is_part(request) else library.collections(actor=actor, limit=CHOICES).items,
+        "peers": usable_peers(actor=actor),
         "previous": max(0, offset - ROWS) if offset else None, "next": offset + ROWS if found.more else None,
         "modalities": MODALITIES,
     }  # fmt: skip
@@ -173,7 +180,8 @@ def _key(name: str, value: str) -> str:
     return value if name == "modality" else f"*{value.strip('*')}*"
 
 
-def _scope(actor: Actor, request: HttpRequest) -> tuple[Node | None, library.Entry | None]:
+def scope_of(actor: Actor, request: HttpRequest) -> tuple[Node | None, library.Entry | None]:
+    """The container that a page keeps to (``in``). Raises NotFound."""
     inside = parts.uuids([request.GET.get("in", "")])
     if not inside:
         return None, None
@@ -186,7 +194,7 @@ def _scope(actor: Actor, request: HttpRequest) -> tuple[Node | None, library.Ent
 def study(request: HttpRequest, study_uid: str) -> HttpResponse:
     """A study: its series with a picture of each, and the way into the viewer."""
     actor = actor_of(request)
-    root, scope = _scope(actor, request)
+    root, scope = scope_of(actor, request)
     found = queries.study(actor=actor, uid=study_uid, root=root)
     for container in queries.containers(actor=actor, root=root, keys={"0020000D": study_uid}):
         library.note_read(actor=actor, action="study.shown", node=container)
@@ -196,6 +204,7 @@ def study(request: HttpRequest, study_uid: str) -> HttpResponse:
             "series": one,
             "picture": pictures.get(one.series_uid),
             "viewer_url": series_viewer_url(scope.uid if scope else None, one.shown),
+            "exports": exports.choices(one.shown.modality),
         }
         for one in found.series
     ]

@@ -20,6 +20,8 @@ from sinfonietta.interfaces.portal.views import parts
 FILTERS = ("patient_name", "patient_id", "study_date", "modality")
 DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 ROWS = 100
+MOST_SENT = 100
+"""Studies at a time: as many as a page of them has."""
 
 
 @signed_in
@@ -131,11 +133,13 @@ def mirror(request: HttpRequest, uid: UUID) -> HttpResponse:
 @signed_in
 @require_POST
 def send(request: HttpRequest) -> HttpResponse:
-    """Send a study to a node."""
+    """Send studies to a node, each as a job of its own."""
     to, roots = parts.uuids([request.POST.get("to", "")]), parts.uuids([request.POST.get("in", "")])
     if not to:
         return parts.said(request, "Choose a node to send it to.")
-    services.send(
-        actor=actor_of(request), uid=to[0], study=request.POST.get("study", ""), root=roots[0] if roots else None
+    studies = list(dict.fromkeys(request.POST.getlist("study")))[:MOST_SENT]
+    for study in studies or [""]:
+        services.send(actor=actor_of(request), uid=to[0], study=study, root=roots[0] if roots else None)
+    return parts.said(
+        request, f"{len(studies)} {'study is' if len(studies) == 1 else 'studies are'} being sent; Jobs shows how far."
     )
-    return parts.said(request, "The study is being sent; Jobs shows how far it is.")
