@@ -106,18 +106,24 @@ def test_what_one_may_not_read_is_not_in_it(
     half = unpacked(program_of(bob), "studies/archive?study=1.2.71&study=1.2.72", tmp_path / "half")
     assert {one.SOPInstanceUID for one in half} == {"1.2.71.1.1", "1.2.71.1.2"}
     assert b"Hidden" not in (tmp_path / "half" / "DICOMDIR").read_bytes()
+    audit.flush()
+    noted = Event.objects.filter(action="study.archived", actor=bob.uid).values_list("target", flat=True)
+    assert set(noted) == {places[0].uid}
     whole = unpacked(program_of(alice), "studies/archive?patient_id=P1", tmp_path / "whole")
     assert len(whole) == 6
     one = unpacked(program_of(alice), "studies/archive?study=1.2.71&series=1.2.71.2", tmp_path / "one")
     assert {item.SeriesInstanceUID for item in one} == {"1.2.71.2"}
     scoped = f"studies/archive?patient_id=P1&within={places[0].uid}"
     assert len(unpacked(program_of(alice), scoped, tmp_path / "scoped")) == 2
+    audit.flush()
+    Event.objects.filter(action="study.archived").delete()
+    part = unpacked(program_of(alice), f"studies/archive?study=1.2.71&within={places[0].uid}", tmp_path / "part")
+    assert {item.SeriesInstanceUID for item in part} == {"1.2.71.1"}
+    audit.flush()
+    assert {event.target for event in Event.objects.filter(action="study.archived")} == {places[0].uid}
     for url in ("study=1.2.72", "study=1.2.71&series=1.2.71.2", f"study=1.2.71&within={places[1].uid}"):
         assert program_of(bob).call("GET", f"studies/archive?{url}").status_code == 404, url
     assert program_of(mallory).call("GET", "studies/archive?patient_id=P1").status_code == 404
-    audit.flush()
-    noted = Event.objects.filter(action="study.archived", actor=bob.uid).values_list("target", flat=True)
-    assert set(noted) == {places[0].uid}
 
 
 @pytest.mark.parametrize("query", ["", "study=1.2&patient_id=P1", "study=x", "within=1"])

@@ -135,6 +135,9 @@ def test_the_pages(door: Door, archive: Archive, alice: Actor, bob: Actor, admin
     study = content(owner.get("/studies/1.2.3")).decode()
     assert "Send to" in study
     assert "is being sent" in owner.post("/dicom-nodes/send", {"to": str(peer.uid), "study": "1.2.3"})["HX-Trigger"]
+    several = owner.post("/dicom-nodes/send", {"to": str(peer.uid), "study": ["1.2.3", "1.2.4", "1.2.3"]})
+    assert "2 studies are being sent" in several["HX-Trigger"]
+    assert "Send to" in content(owner.get("/studies")).decode()
     assert "Choose a node" in owner.post("/dicom-nodes/send", {"study": "1.2.3"})["HX-Trigger"]
     assert set(Job.objects.values_list("kind", flat=True)) == {"dicom.fetch", "dicom.mirror", "dicom.send"}
     assert owner.post(f"/dicom-nodes/{peer.uid}/remove").status_code == 403

@@ -90,6 +90,10 @@ def test_who_has_no_id_goes_by_the_name(halves: tuple[Node, Node], owner: Client
 def test_one_id_under_differing_names_is_said(halves: tuple[Node, Node], owner: Client, alice: Actor) -> None:
     put(alice, halves[0], "1.2.39", PatientName="Phantom^Anna")
     assert "do not agree" not in page(owner, "/patient?id=P1")
+    put(alice, halves[0], "1.2.43", PatientName="Phantom^Anna", PatientBirthDate="19600101")
+    text = page(owner, "/patient?id=P1")
+    assert "do not agree" not in text, "what is left empty contradicts nothing"
+    assert "1960-01-01" in text
     put(alice, halves[1], "1.2.40", PatientName="Phantom^Bertha", PatientBirthDate="19700101")
     text = page(owner, "/patient?id=P1")
     assert "do not agree" in text

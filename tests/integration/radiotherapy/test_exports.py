@@ -13,7 +13,10 @@ import orjson
 import pydicom
 import pytest
 from django.conf import settings
+from PIL import Image
 from tests.support import studies
+from tests.support.objects import dataset
+from tests.support.objects import file as object_file
 from tests.support.rest import Rest, program_of
 from tests.unit.dicom.files import encoded, image
 
@@ -171,6 +174,11 @@ def test_a_segmentation_is_one_that_others_and_we_read(planned: Phantom, bob: Ac
 
     picture = browser_of(bob).get(f"/files/{made.uid}/segments.png?image={middle.uid}&frame=0&on={heart['number']}")
     assert picture.status_code == 200, picture.content
+    opaque = np.asarray(Image.open(io.BytesIO(picture.content)).convert("RGBA"))[..., 3] > 0
+    wanted = planned.truth.structure("HEART").section_radii_mm(positions_z(middle))
+    assert wanted
+    area_mm2 = opaque.mean() * (64 * planned.truth.spacing_mm[0]) ** 2
+    assert area_mm2 == pytest.approx(np.pi * wanted[0] * wanted[1], rel=0.1)
 
 
 def positions_z(node: Node) -> float:
@@ -290,3 +298,17 @@ def test_a_job_that_runs_again_leaves_nothing_twice(
     monkeypatch.setattr(tasks, "_counted", cancelled)
     assert asked(program, "nifti", planned.ct[0], empty)["state"] == "cancelled"
     assert files(empty) == {}
+
+
+def test_an_enhanced_object_is_a_volume_of_its_frames(alice: Actor, target: Node, tmp_path: Path) -> None:
+    place = services.create_collection(actor=alice, name="MR")
+    filed = studies.put(alice, place.uid, object_file("MR/enhanced"), "enhanced.dcm")
+    assert asked(program_of(alice), "nifti", filed.node, target)["state"] == "succeeded"
+    volume = nifti(next(iter(files(target).values())), tmp_path)
+    data, source = volume.get_fdata(), dataset("MR/enhanced")
+    assert data.shape == (source.Columns, source.Rows, source.NumberOfFrames)
+    for pixels, groups in zip(source.pixel_array, source.PerFrameFunctionalGroupsSequence, strict=True):
+        x, y, z = groups.PlanePositionSequence[0].ImagePositionPatient
+        column, row, slice_ = np.rint(np.linalg.inv(volume.affine) @ [-x, -y, z, 1])[:3].astype(int)
+        assert (column, row) == (0, 0)
+        assert np.array_equal(data[:, :, slice_].T, pixels)

@@ -70,7 +70,7 @@ def patients(
 class History:
     """A patient with a page of their studies, the newest first.
 
-    ``identities``: patient attributes (DICOM JSON) by what differs among the studies, the last filed first: more than
+    ``identities``: patient attributes (DICOM JSON), the last filed first, by what the studies disagree about: more than
     one where data of different people may stand under one Patient ID. ``total``: of all their studies.
     """
 
@@ -92,11 +92,21 @@ def history(*, actor: Actor, root: Node | None = None, who: Who, offset: int = 0
         raise NotFound("There is no such patient, or none of their studies is yours to see.")
     theirs = DicomSeries.objects.filter(visible(actor, root), who.rows)
     differing = theirs.values("patient_name", "birth_date", "sex").annotate(last=Max("id"), newest=Max("described_by"))
-    rows = list(differing.order_by("-newest")[:MOST_IDENTITIES])
+    rows = _disagreeing([dict(row) for row in differing.order_by("-newest")[:MOST_IDENTITIES]])
     said = dict(DicomSeries.objects.filter(id__in=[row["last"] for row in rows]).values_list("id", "study_json"))
     identities = [orjson.loads("{" + said[row["last"]] + "}") for row in rows if row["last"] in said]
     total = theirs.aggregate(total=Count("study_uid", distinct=True))["total"]
     return History(who, found, [_of_patient(one) for one in identities] or [{}], total)
+
+
+def _disagreeing(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without those that leave empty what another one says, and contradict it in nothing."""
+
+    def is_within(one: dict[str, Any], other: dict[str, Any]) -> bool:
+        pairs = [(one[name], other[name]) for name in ("patient_name", "birth_date", "sex")]
+        return one is not other and all(mine in ("", theirs) for mine, theirs in pairs)
+
+    return [one for one in rows if not any(is_within(one, other) for other in rows)]
 
 
 def _of_patient(attributes: Mapping[str, Any]) -> dict[str, Any]:

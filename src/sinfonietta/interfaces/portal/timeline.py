@@ -19,7 +19,7 @@ APART = 15.0
 """So far apart are marks, where there is room."""
 MOST_ROWS, MOST_TICKS = 16, 8
 UNKNOWN, OTHERS = "?", "other"
-STEPS_MONTHS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600)
+STEPS_MONTHS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 6000, 12000, 24000)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def timeline(studies: Sequence[Study]) -> Timeline | None:
     rows = _rows([study for _, study in dated])
     first, last = dated[0][0], dated[-1][0]
     spare = max(timedelta(days=3), (last - first) * 0.02)
-    begin, end = first.toordinal() - spare.days, last.toordinal() + spare.days
+    begin, end = max(first.toordinal() - spare.days, 1), min(last.toordinal() + spare.days, date.max.toordinal())
 
     def place(day: date) -> float:
         return LEFT + (day.toordinal() - begin) / (end - begin) * (WIDTH - LEFT - RIGHT)
