@@ -169,7 +169,7 @@ def period(column: str, asked: str, form: re.Pattern[str]) -> Q:
     """A single value or a range ``A-B``, ``A-``, ``-B`` (PS3.4 C.2.2.2.5). Raises BadRequest."""
     low, high = _ends(asked, form)
     if "-" not in asked:
-        return Q(**{column: low}) if form is DATE else Q(**{f"{column}__startswith": low})
+        return Q(**{column: low}) if form is DATE else Q(**{f"{column}__dicom_like": f"{low}*"})
     found = ~Q(**{column: ""})
     if low:
         found &= Q(**{f"{column}__gte": low})
