@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import connection
@@ -46,17 +46,21 @@ def files(where: Condition, rest: str = "", more: Sequence[Any] = ()) -> list[Di
     return [_file(row) for row in select(COLUMNS, TABLES, where, rest, more)]
 
 
-def datasets(where: Condition, rest: str = "") -> list[DicomInstance]:
-    """Instances with the dataset of their ``header``, and what is needed to find their bytes."""
-    names = ("version_id", "study_uid", "series_uid", "sop_uid")
-    columns = ", ".join(f"i.{name}" for name in names) + ", h.dataset"
+class Dataset(NamedTuple):
+    """The dataset of an instance, packed."""
+
+    version_id: int
+    study_uid: str
+    series_uid: str
+    sop_uid: str
+    packed: bytes | memoryview
+
+
+def datasets(where: Condition) -> list[Dataset]:
+    """The datasets of instances."""
+    columns = "i.version_id, i.study_uid, i.series_uid, i.sop_uid, h.dataset"
     tables = "dicom_dicominstance i JOIN dicom_dicomheader h ON h.instance_id = i.version_id"
-    found = []
-    for *values, dataset in select(columns, tables, where, rest):
-        instance = _made(DicomInstance, names, values)
-        instance.header = _made(DicomHeader, ("instance_id", "dataset"), (values[0], dataset))
-        found.append(instance)
-    return found
+    return [Dataset._make(row) for row in select(columns, tables, where)]
 
 
 def nodes(where: Condition, tables: str) -> list[Node]:

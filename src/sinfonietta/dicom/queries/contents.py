@@ -50,8 +50,8 @@ def all_files(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]
     return [row.node for row in rows]
 
 
-def datasets(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> Iterator[DicomInstance]:
-    """All instances of a study, a series, or one, each with ``header``, streamed."""
+def datasets(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> Iterator[loading.Dataset]:
+    """The datasets of a study, a series, or one instance, streamed."""
     rows = selection.select("i.version_id", selection.INSTANCES, shown_condition(actor, root, keys), selection.IN_ORDER)
     ids = [version for (version,) in rows]
     for at in range(0, len(ids), CHUNK):

@@ -52,11 +52,11 @@ def absolute(dataset: Iterable[bytes], instance_url: str) -> Iterator[bytes]:
     relative, ours = b'"BulkDataURI":"bulk/', f'"BulkDataURI":"{instance_url}/bulk/'.encode()
     rest = b""
     for block in dataset:
-        *whole, rest = (rest + block).split(relative)
+        text = (rest + block).replace(relative, ours)
         # What may be the beginning of a member waits for the next block.
-        safe = max(len(rest) - len(relative) + 1, 0)
-        yield b"".join(piece + ours for piece in whole) + rest[:safe]
-        rest = rest[safe:]
+        safe = max(len(text) - len(relative) + 1, 0)
+        yield text[:safe]
+        rest = text[safe:]
     yield rest
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -91,4 +92,5 @@ def plain(request: HttpRequest, part: Part, **headers: str) -> HttpResponseBase:
     if request.method == "HEAD":
         return HttpResponse(content_type=part.content_type, headers=headers)
     slot = Slot() if part.size_bytes is None or part.size_bytes >= LONG_BYTES else None
-    return hold(StreamingHttpResponse(part.content(), content_type=part.content_type, headers=headers), slot)
+    content = chain((b"",), part.content())  # the server sends the head before what the kernel sends
+    return hold(StreamingHttpResponse(content, content_type=part.content_type, headers=headers), slot)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
+
+from django.http import HttpRequest
 
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import NotFound, TooLarge, Unavailable
@@ -26,6 +29,7 @@ from sinfonietta.interfaces.dicomweb.media import (
     Accepted,
     syntax_of,
 )
+from sinfonietta.interfaces.http.content import piece
 
 BLOCK_BYTES = 1 << 20
 MOST_FRAMES = 1000
@@ -58,7 +62,9 @@ def path_of(row: DicomInstance) -> Path:
     return path
 
 
-def frames_of(row: DicomInstance, numbers: Sequence[int], wanted: Sequence[Accepted]) -> tuple[list[Values], bool]:
+def frames_of(
+    request: HttpRequest, row: DicomInstance, numbers: Sequence[int], wanted: Sequence[Accepted]
+) -> tuple[list[Values], bool]:
     """The frames (numbered from 1), and whether they go as parts; without parts it is one.
 
     Raises NotFound for a frame that is not there, NotAcceptable when nothing that is accepted can be made, TooLarge.
@@ -77,7 +83,7 @@ def frames_of(row: DicomInstance, numbers: Sequence[int], wanted: Sequence[Accep
             continue
         as_stored = one.inner in {media_type, "*/*", "image/*"} or (one.inner == OCTETS and one.syntax == "*")
         if as_stored and one.syntax in {"", "*", stored}:
-            return _stored(row, header, header.pixels, numbers, (media_type, stored)), in_parts
+            return _stored(request, row, header, numbers, (media_type, stored)), in_parts
         if one.inner == OCTETS and one.syntax in {"", EXPLICIT}:
             return _decoded(row, numbers), in_parts
         target = one.syntax or DEFAULT_SYNTAXES.get(one.inner, "")
@@ -87,8 +93,10 @@ def frames_of(row: DicomInstance, numbers: Sequence[int], wanted: Sequence[Accep
 
 
 def _stored(
-    row: DicomInstance, header: Header, pixels: Pixels, numbers: Sequence[int], form: tuple[str, str]
+    request: HttpRequest, row: DicomInstance, header: Header, numbers: Sequence[int], form: tuple[str, str]
 ) -> list[Values]:
+    pixels = header.pixels
+    assert pixels is not None
     try:
         with open_dataset(path_of(row), header) as source:
             ranges = [frame_ranges(source, pixels, number - 1) for number in numbers]
@@ -96,19 +104,24 @@ def _stored(
         raise NotFound(str(broken)) from broken
     rewritten = not pixels.encapsulated and (pixels.big_endian or pixels.frame_bits % 8)
     if not rewritten:
-        return [Values(sum(length for _, length in one), partial(_blocks, row, header, one), *form) for one in ranges]
+        return [Values(sum(length for _, length in one), _blocks(request, row, header, one), *form) for one in ranges]
     size = (pixels.frame_bits + 7) // 8
     if size > MOST_BYTES:
         raise TooLarge(f"Frames of more than {MOST_BYTES >> 20} MiB cannot be had from such a file.")
     return [Values(size, partial(_rewritten, row, header, pixels, number - 1), *form) for number in numbers]
 
 
-def _blocks(row: DicomInstance, header: Header, ranges: Sequence[tuple[int, int]]) -> Iterator[bytes]:
-    """Bytes of the dataset as they are."""
+def _blocks(
+    request: HttpRequest, row: DicomInstance, header: Header, ranges: Sequence[tuple[int, int]]
+) -> Callable[[], Iterator[bytes]]:
+    """Bytes of the dataset as they are, when their turn has come."""
     if header.seekable:
-        for offset, length in ranges:
-            yield from store.default().open(row.version.blob, offset, length)
-        return
+        blob = row.version.blob
+        return lambda: chain.from_iterable(piece(request, blob, offset, length) for offset, length in ranges)
+    return partial(_inflated, row, header, ranges)
+
+
+def _inflated(row: DicomInstance, header: Header, ranges: Sequence[tuple[int, int]]) -> Iterator[bytes]:
     with open_dataset(path_of(row), header) as source:
         for offset, length in ranges:
             for at in range(offset, offset + length, BLOCK_BYTES):
@@ -161,7 +174,7 @@ def _made(make: Callable[[], bytes]) -> bytes:
         raise NotAcceptable(f"The frame cannot be decoded here: {error}") from error
 
 
-def video_of(row: DicomInstance) -> Values:
+def video_of(request: HttpRequest, row: DicomInstance) -> Values:
     """The stream of a video, as it is stored. Raises NotFound."""
     header = header_of(row.header.places)
     if header.pixels is None or not header.pixels.encapsulated:
@@ -171,10 +184,10 @@ def video_of(row: DicomInstance) -> Values:
             ranges = fragments(source, header.pixels)
     except Broken as broken:
         raise NotFound(str(broken)) from broken
-    return Values(sum(length for _, length in ranges), partial(_blocks, row, header, ranges))
+    return Values(sum(length for _, length in ranges), _blocks(request, row, header, ranges))
 
 
-def bulk_of(row: DicomInstance, uri: str) -> Values:
+def bulk_of(request: HttpRequest, row: DicomInstance, uri: str) -> Values:
     """The value behind a relative URI of the metadata. Raises NotFound."""
     header = header_of(row.header.places)
     if uri not in header.bulk:
@@ -182,12 +195,11 @@ def bulk_of(row: DicomInstance, uri: str) -> Values:
     offset, length, vr = header.bulk[uri]
     encapsulated = header.pixels is not None and header.pixels.encapsulated and offset == header.pixels.offset
     syntax = syntax_of(header.transfer_syntax) if encapsulated else EXPLICIT
-    blocks = partial(_blocks, row, header, [(offset, length)])
     if header.transfer_syntax == BIG_ENDIAN and not encapsulated:
-        return Values(length, partial(_swapped, blocks, vr), syntax=syntax)
-    return Values(length, blocks, syntax=syntax)
+        return Values(length, partial(_swapped, row, offset, length, vr), syntax=syntax)
+    return Values(length, _blocks(request, row, header, [(offset, length)]), syntax=syntax)
 
 
-def _swapped(blocks: Callable[[], Iterable[bytes]], vr: str) -> Iterator[bytes]:
+def _swapped(row: DicomInstance, offset: int, length: int, vr: str) -> Iterator[bytes]:
     """A big endian value as little endian."""
-    return (little_endian(vr, block) for block in blocks())
+    return (little_endian(vr, block) for block in store.default().open(row.version.blob, offset, length))

@@ -217,7 +217,7 @@ def _document(call: Call, row: DicomInstance, wanted: Sequence[media.Accepted]) 
     """The document, for a browser to show in a frame of our own pages; what could run script is no page there."""
     media_type = DOCUMENTS[row.sop_class]
     _acceptable(wanted, media_type)
-    document = bulk_of(row, DOCUMENT)
+    document = bulk_of(call.request, row, DOCUMENT)
     headers = {"Content-Disposition": "inline", "X-Frame-Options": "SAMEORIGIN"}
     if media_type != "application/pdf":
         headers = {"Content-Disposition": "attachment", "Content-Security-Policy": SANDBOX}
@@ -228,7 +228,7 @@ def _video(call: Call, row: DicomInstance, wanted: Sequence[media.Accepted]) -> 
     """The stream as it is stored; nothing here makes another one of it."""
     media_type = media.FRAME_TYPES[row.transfer_syntax]
     _acceptable(wanted, media_type)
-    video = video_of(row)
+    video = video_of(call.request, row)
     return plain(call.request, Part(media_type, video.size_bytes, video.content), **{"Content-Disposition": "inline"})
 
 

@@ -44,17 +44,16 @@ def _one(call: Call, study: str, series: str, instance: str) -> DicomInstance:
 def metadata(call: Call, **path: str) -> HttpResponseBase:
     """All attributes of a study, a series or an instance, bulk data by address (PS3.18 10.4.1.1.2)."""
     content_type = media.of_metadata(call.request)
-    if "instance" in path:
-        row = _one(call, **path)
-        call.audit("dicom.metadata", row.node)
-        return _answer(call, [row], content_type)
     keys = keys_of(path)
-    for container in queries.containers(actor=call.actor, root=call.root, keys=keys):
-        call.audit("dicom.metadata", container)
+    if "instance" in path:
+        call.audit("dicom.metadata", _one(call, **path).node)
+    else:
+        for container in queries.containers(actor=call.actor, root=call.root, keys=keys):
+            call.audit("dicom.metadata", container)
     return _answer(call, queries.datasets(actor=call.actor, root=call.root, keys=keys), content_type)
 
 
-def _answer(call: Call, rows: Iterable[DicomInstance], content_type: str) -> HttpResponseBase:
+def _answer(call: Call, rows: Iterable[queries.Dataset], content_type: str) -> HttpResponseBase:
     if content_type == media.XML:
         return multipart(call.request, (_xml(call, row) for row in rows), media.XML)
     headers = {"Cache-Control": "private, no-cache"}
@@ -67,21 +66,21 @@ def _answer(call: Call, rows: Iterable[DicomInstance], content_type: str) -> Htt
     return StreamingHttpResponse(content, content_type=content_type, headers=headers)
 
 
-def _xml(call: Call, row: DicomInstance) -> Part:
+def _xml(call: Call, row: queries.Dataset) -> Part:
     """A dataset as XML; one that is too large for this process is made by one that may die."""
-    dataset = dataset_of(row.header.dataset, queries.MOST_TEXT_BYTES)
-    document = to_xml(dataset) if dataset is not None else isolation.pool().xml(path_of(row))
-    url = call.instance_url(row.study_uid, row.series_uid, row.sop_uid)
-    document = document.replace(b'<BulkData uri="bulk/', f'<BulkData uri="{url}/bulk/'.encode())
+    uids = row.study_uid, row.series_uid, row.sop_uid
+    dataset = dataset_of(row.packed, queries.MOST_TEXT_BYTES)
+    document = to_xml(dataset) if dataset is not None else isolation.pool().xml(path_of(_one(call, *uids)))
+    document = document.replace(b'<BulkData uri="bulk/', f'<BulkData uri="{call.instance_url(*uids)}/bulk/'.encode())
     return Part(media.XML, len(document), partial(iter, (document,)))
 
 
-def _json(call: Call, rows: Iterable[DicomInstance]) -> Iterator[bytes]:
+def _json(call: Call, rows: Iterable[queries.Dataset]) -> Iterator[bytes]:
     before = b"["
     for row in rows:
         url = call.instance_url(row.study_uid, row.series_uid, row.sop_uid)
         yield before
-        yield from absolute(dataset_blocks(row.header.dataset), url)
+        yield from absolute(dataset_blocks(row.packed), url)
         before = b","
     yield b"]"
 
@@ -196,7 +195,7 @@ def _file_part(call: Call, row: DicomInstance) -> Part:
 def frames(call: Call, study: str, series: str, instance: str, frames: list[int]) -> HttpResponseBase:
     """Frames, by default as they are stored (PS3.18 10.4.1.1.6)."""
     row = _one(call, study, series, instance)
-    found, in_parts = frames_of(row, frames, media.accepted(call.request))
+    found, in_parts = frames_of(call.request, row, frames, media.accepted(call.request))
     call.audit("dicom.frames", _container(row))  # one event for a stretch of frames, not one each
     if not in_parts:
         return plain(call.request, Part(found[0].content_type, found[0].size_bytes, found[0].content))
@@ -208,7 +207,7 @@ def frames(call: Call, study: str, series: str, instance: str, frames: list[int]
 def bulk(call: Call, study: str, series: str, instance: str, uri: str) -> HttpResponseBase:
     """A value that metadata names by address, nested ones too (PS3.18 10.4.1.1.5)."""
     row = _one(call, study, series, instance)
-    values = bulk_of(row, f"bulk/{uri}")
+    values = bulk_of(call.request, row, f"bulk/{uri}")
     call.audit("dicom.frames", _container(row))
     for one in media.accepted(call.request):
         if one.inner not in {media.OCTETS, values.media_type, "*/*", "application/*"}:
@@ -243,7 +242,7 @@ def _all_bulk(call: Call, path: dict[str, str], wanted: Callable[[str], bool]) -
         for row in rows:
             url = call.instance_url(row.study_uid, row.series_uid, row.sop_uid)
             for uri in filter(wanted, queries.header(row).bulk):
-                values = bulk_of(row, uri)
+                values = bulk_of(call.request, row, uri)
                 yield Part(values.content_type, values.size_bytes, values.content, f"{url}/{uri}")
 
     return multipart(call.request, parts(), media.OCTETS)
