@@ -70,7 +70,7 @@ class DicomSeries(models.Model):
             _by_beginning("patient_id"),
             _by_beginning("patient_name"),
             _by_beginning("accession_number"),
-            models.Index(fields=["modality", "study_uid"]),
+            models.Index(fields=["modality", "study_date", "study_uid"]),
         ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from django.db import connection
 from django.db.models import Count, Sum
 
 from sinfonietta.accounts.actor import Actor
@@ -19,7 +20,6 @@ from sinfonietta.dicom.queries.scope import Found, last_filed, series_condition,
 from sinfonietta.library.models import Node
 
 IN_ORDER = "ORDER BY s.study_uid, s.series_number, s.series_uid, s.id"
-OF_PAGE = "ORDER BY p.study_date DESC, p.study_uid DESC, s.series_number, s.series_uid, s.id"
 Pair = tuple[str, str]
 """Study and series by UID."""
 STUDIES_AT_A_TIME = 100
@@ -80,34 +80,68 @@ class Study:
 def studies(
     *, actor: Actor, root: Node | None = None, keys: Mapping[str, str] | None = None, offset: int = 0, limit: int = 100
 ) -> Found[Study]:
-    """Studies that match, the newest first. Raises BadRequest for a key that cannot be matched."""
-    matches = _matches(actor, root, keys or {})
+    """Studies that match, the newest first; those found by how a name begins, by name.
+
+    Raises BadRequest for a key that cannot be matched.
+    """
+    keys = _of_rows(keys or {})
+    order = by_name() if matching.begins_name(keys) else BY_DATE
     page = selection.statement(
-        "DISTINCT s.study_uid, s.study_date", selection.SERIES, matches,
-        "ORDER BY s.study_date DESC, s.study_uid DESC LIMIT %s OFFSET %s", (limit + 1, offset),
+        f"DISTINCT s.study_uid, s.{order.column}", selection.SERIES, _matches(actor, root, keys, order),
+        f"ORDER BY {order.of('s')} LIMIT %s OFFSET %s", (limit + 1, offset),
     )  # fmt: skip
+    in_page = f"ORDER BY {order.of('p')}, s.series_number, s.series_uid, s.id"
     found: dict[str, Study] = {}
-    for series in merged(selection.series_in(page, selection.visible(actor, root), OF_PAGE)):
+    for series in merged(selection.series_in(page, selection.visible(actor, root), in_page)):
         found.setdefault(series.study_uid, Study(series.study_uid)).series.append(series)
     return Found(list(found.values())[:limit], len(found) > limit)
 
 
-def _matches(actor: Actor, root: Node | None, keys: Mapping[str, str]) -> Condition:
-    """That a series row matches, and is one of those of its study that do so with the latest date.
+@dataclass(frozen=True)
+class Order:
+    """The order of studies: an index on ``column`` is walked, so that no study is looked at beyond the page.
 
-    Series of a study may disagree about its date; it stands at the latest. Written so that no study is looked at
-    beyond the page: 13 times as fast as grouping where there are 10,000.
+    Series of a study may disagree about it; the study stands where its first one does, the one before all others.
     """
+
+    column: str
+    before: str
+    by: str
+
+    def of(self, table: str) -> str:
+        """What follows ORDER BY."""
+        return self.by.format(table)
+
+
+BY_DATE = Order("study_date", ">", "{0}.study_date DESC, {0}.study_uid DESC")
+
+
+def by_name() -> Order:
+    """The order of ``dicom_patient_name_begins``, which on PostgreSQL has operators of its own."""
+    if connection.vendor == "postgresql":
+        return Order("patient_name", "OPERATOR(pg_catalog.~<~)", "{0}.patient_name USING ~<~, {0}.study_uid")
+    return Order("patient_name", "<", "{0}.patient_name, {0}.study_uid")
+
+
+def _of_rows(keys: Mapping[str, str]) -> Mapping[str, str]:
+    """Where no key is about series, ModalitiesInStudy is what one of them must be: an index has those in order."""
+    if not all(tag[:8] in matching.STUDY_KEYS or tag == matching.FUZZY for tag in keys):
+        return keys
+    return {matching.MODALITY if tag == matching.MODALITIES_IN_STUDY else tag: asked for tag, asked in keys.items()}
+
+
+def _matches(actor: Actor, root: Node | None, keys: Mapping[str, str], order: Order) -> Condition:
+    """That a series row matches, and is the one by which its study is placed in the order."""
     asked = series_condition(actor, root, keys)
     of_rows = {tag: value for tag, value in keys.items() if tag not in matching.OF_WHOLE_STUDIES}
     asked_of_rows = asked if len(of_rows) == len(keys) else series_condition(actor, root, of_rows)
     another = selection.visible(actor, root, "m") & selection.where(asked_of_rows, "l")
-    latest = Condition(
+    first = Condition(
         "NOT EXISTS (SELECT 1 FROM dicom_dicomseries l JOIN library_node m ON m.id = l.container_id "  # noqa: S608
-        f"WHERE l.study_uid = s.study_uid AND l.study_date > s.study_date AND {another.sql})",
+        f"WHERE l.study_uid = s.study_uid AND l.{order.column} {order.before} s.{order.column} AND {another.sql})",
         another.params,
     )
-    return selection.visible(actor, root) & selection.where(asked) & latest
+    return selection.visible(actor, root) & selection.where(asked) & first
 
 
 def rows_of(actor: Actor, root: Node | None, studies: Sequence[str]) -> list[SeriesRow]:
