@@ -20,7 +20,7 @@ from itertools import count
 STUDIES = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
 ACLS = int(sys.argv[2]) if len(sys.argv) > 2 else 100
 SERIES, INSTANCES = 3, 17
-REPEAT = 20
+REPEAT = 60
 os.environ.setdefault("SINFONIETTA_DATA", tempfile.mkdtemp(prefix="sinfonietta-bench-"))
 os.environ["SINFONIETTA_LOG_LEVEL"] = "ERROR"
 os.environ["DJANGO_SETTINGS_MODULE"] = "sinfonietta.config.settings"
@@ -75,7 +75,7 @@ def questions() -> dict[str, str]:
         "instances of a series": f"/studies/{study}/series/{study}.1/instances",
         "a page of 100 instances of all": "/instances?limit=100",
         "a page of 100 series of all": "/series?limit=100",
-        "studies of a stranger's PatientID": "/studies?PatientID=P1",
+        "studies of a stranger's PatientID": "/studies?PatientID=P2",
     }
 
 
@@ -122,7 +122,7 @@ def fill(collections: list[Node]) -> None:
     moment, numbers = now(), count(Node.objects.order_by("-id")[0].id + 1)
     folders, series = [], []
     for study in range(STUDIES):
-        parent = collections[study % len(collections)]
+        parent = collections[study * 37 // 50 % len(collections)]  # rights go with nothing that is asked for
         folder = Node(
             id=next(numbers), kind="folder", parent_id=parent.id, ancestry=parent.below, name=f"Study {study}",
             acl_id=parent.acl_id, created=moment, modified=moment,

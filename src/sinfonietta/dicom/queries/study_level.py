@@ -124,10 +124,11 @@ def by_name() -> Order:
 
 
 def _of_rows(keys: Mapping[str, str]) -> Mapping[str, str]:
-    """Where no key is about series, ModalitiesInStudy is what one of them must be: an index has those in order."""
-    if not all(tag[:8] in matching.STUDY_KEYS or tag == matching.FUZZY for tag in keys):
-        return keys
-    return {matching.MODALITY if tag == matching.MODALITIES_IN_STUDY else tag: asked for tag, asked in keys.items()}
+    """Where only ModalitiesInStudy is asked for, it is what one of the rows must be: an index has those in order."""
+    said = {tag: asked for tag, asked in keys.items() if asked not in {"", "*"}}
+    return (
+        {matching.MODALITY: said[matching.MODALITIES_IN_STUDY]} if [*said] == [matching.MODALITIES_IN_STUDY] else said
+    )
 
 
 def _matches(actor: Actor, root: Node | None, keys: Mapping[str, str], order: Order) -> Condition:
