@@ -117,7 +117,7 @@ BY_DATE = Order("study_date", ">", "{0}.study_date DESC, {0}.study_uid DESC")
 
 
 def by_name() -> Order:
-    """The order of ``dicom_patient_name_begins``, which on PostgreSQL has operators of its own."""
+    """The order of ``dicom_studies_by_name``, which on PostgreSQL has operators of its own."""
     if connection.vendor == "postgresql":
         return Order("patient_name", "OPERATOR(pg_catalog.~<~)", "{0}.patient_name USING ~<~, {0}.study_uid")
     return Order("patient_name", "<", "{0}.patient_name, {0}.study_uid")
