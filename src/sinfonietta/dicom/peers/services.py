@@ -117,12 +117,13 @@ def remove_peer(*, actor: Actor, uid: UUID) -> None:
 
 def echo(*, actor: Actor, uid: UUID) -> None:
     """Ask a node whether it answers. Raises NotFound, Unavailable with the reason when it does not."""
-    from sinfonietta.dicom.peers import calls  # noqa: PLC0415 - pynetdicom, 28 MB, is for who calls
+    from sinfonietta.dicom.network.requestor import CallFailed  # noqa: PLC0415 - pynetdicom, 28 MB, is for who calls
+    from sinfonietta.dicom.peers import calls  # noqa: PLC0415
 
     peer = queries.peer(actor=actor, uid=uid)
     try:
         calls.echo(peer)
-    except calls.CallFailed as failed:
+    except CallFailed as failed:
         raise Unavailable(str(failed)) from failed
 
 
@@ -140,6 +141,7 @@ def query(*, actor: Actor, uid: UUID, asked: Mapping[str, str] = NOTHING, limit:
     Raises NotFound, Forbidden, Unavailable with the reason when it does not answer.
     """
     from sinfonietta.dicom.network.identifiers import text_of  # noqa: PLC0415 - as in ``echo``
+    from sinfonietta.dicom.network.requestor import CallFailed  # noqa: PLC0415
     from sinfonietta.dicom.peers import calls  # noqa: PLC0415
 
     peer = queries.peer_for_use(actor=actor, uid=uid)
@@ -148,7 +150,7 @@ def query(*, actor: Actor, uid: UUID, asked: Mapping[str, str] = NOTHING, limit:
     audit.record_read(actor=actor, action="peer.queried", target=peer.uid)
     try:
         rows = list(islice(calls.find(peer, identifier, calls.PERSON_WAITS_S), limit + 1))
-    except calls.CallFailed as failed:
+    except CallFailed as failed:
         raise Unavailable(str(failed)) from failed
     found = [{name: text_of(row.get(fields.get(name, ""), {})) for name in FIELDS} for row in rows]
     return Answers(found[:limit], len(rows) > limit)

@@ -251,7 +251,7 @@ def classes(*, actor: Actor, root: Node | None = None, study: str) -> list[str]:
     return sorted(set(rows.values_list("sop_class", flat=True).distinct()))
 
 
-def containers(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[Node]:
+def containers(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[loading.Place]:
     """Where a study or series lies, as far as the actor sees it. Raises NotFound when that is nowhere."""
     matches = selection.where(series_condition(actor, root, keys))
     found = loading.nodes(selection.visible(actor, root) & matches, selection.SERIES)

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import NotFound, TooLarge, Unavailable
+from sinfonietta.dicom import queries
 from sinfonietta.dicom.dataset.packing import header_of
 from sinfonietta.dicom.dataset.parse import BIG_ENDIAN, DEFLATED, IMPLICIT, Header, open_dataset
 from sinfonietta.dicom.dataset.pixels import Pixels, fragments, frame_bytes, frame_ranges
@@ -19,7 +20,6 @@ from sinfonietta.dicom.dataset.source import Broken
 from sinfonietta.dicom.dataset.values import little_endian
 from sinfonietta.dicom.errors import NotAcceptable
 from sinfonietta.dicom.image.options import COMPRESSED_TARGETS
-from sinfonietta.dicom.models import DicomInstance
 from sinfonietta.dicom.sandbox import isolation
 from sinfonietta.interfaces.dicomweb.media import (
     DEFAULT_SYNTAXES,
@@ -54,22 +54,22 @@ class Values:
         return f"{self.media_type}; transfer-syntax={self.syntax}" if self.syntax else self.media_type
 
 
-def path_of(row: DicomInstance) -> Path:
+def path_of(row: queries.Stored) -> Path:
     """The file's bytes on this machine. Raises Unavailable where the store is elsewhere."""
-    path = store.default().path(row.version.blob)
+    path = store.default().path(row.blob)
     if path is None:
         raise Unavailable("Pixels cannot be read from this store.")
     return path
 
 
 def frames_of(
-    request: HttpRequest, row: DicomInstance, numbers: Sequence[int], wanted: Sequence[Accepted]
+    request: HttpRequest, row: queries.Stored, numbers: Sequence[int], wanted: Sequence[Accepted]
 ) -> tuple[list[Values], bool]:
     """The frames (numbered from 1), and whether they go as parts; without parts it is one.
 
     Raises NotFound for a frame that is not there, NotAcceptable when nothing that is accepted can be made, TooLarge.
     """
-    header = header_of(row.header.places)
+    header = header_of(row.places)
     if header.pixels is None:
         raise NotFound("The instance has no frames.")
     if len(numbers) > MOST_FRAMES or not all(1 <= number <= header.pixels.number_of_frames for number in numbers):
@@ -93,7 +93,7 @@ def frames_of(
 
 
 def _stored(
-    request: HttpRequest, row: DicomInstance, header: Header, numbers: Sequence[int], form: tuple[str, str]
+    request: HttpRequest, row: queries.Stored, header: Header, numbers: Sequence[int], form: tuple[str, str]
 ) -> list[Values]:
     pixels = header.pixels
     assert pixels is not None
@@ -112,23 +112,23 @@ def _stored(
 
 
 def _blocks(
-    request: HttpRequest, row: DicomInstance, header: Header, ranges: Sequence[tuple[int, int]]
+    request: HttpRequest, row: queries.Stored, header: Header, ranges: Sequence[tuple[int, int]]
 ) -> Callable[[], Iterator[bytes]]:
     """Bytes of the dataset as they are, when their turn has come."""
     if header.seekable:
-        blob = row.version.blob
+        blob = row.blob
         return lambda: chain.from_iterable(piece(request, blob, offset, length) for offset, length in ranges)
     return partial(_inflated, row, header, ranges)
 
 
-def _inflated(row: DicomInstance, header: Header, ranges: Sequence[tuple[int, int]]) -> Iterator[bytes]:
+def _inflated(row: queries.Stored, header: Header, ranges: Sequence[tuple[int, int]]) -> Iterator[bytes]:
     with open_dataset(path_of(row), header) as source:
         for offset, length in ranges:
             for at in range(offset, offset + length, BLOCK_BYTES):
                 yield source.read(at, min(BLOCK_BYTES, offset + length - at))
 
 
-def _rewritten(row: DicomInstance, header: Header, pixels: Pixels, index: int) -> Iterator[bytes]:
+def _rewritten(row: queries.Stored, header: Header, pixels: Pixels, index: int) -> Iterator[bytes]:
     """A native frame that is big endian, or of bits that begin inside a byte."""
     with open_dataset(path_of(row), header) as source:
         data = frame_bytes(source, pixels, index)
@@ -136,7 +136,7 @@ def _rewritten(row: DicomInstance, header: Header, pixels: Pixels, index: int) -
     yield little_endian(by_bits.get(pixels.bits_allocated, ""), data) if pixels.big_endian else data
 
 
-def _decoded(row: DicomInstance, numbers: Sequence[int]) -> list[Values]:
+def _decoded(row: queries.Stored, numbers: Sequence[int]) -> list[Values]:
     """Native frames, each decoded when its turn has come; the first one now, for it tells the size of all."""
     path = path_of(row)
     first = _made(lambda: isolation.pool().decode_frame(path, numbers[0] - 1).data)
@@ -151,7 +151,7 @@ def _decoded_later(path: Path, index: int, size: int) -> Iterator[bytes]:
     yield data
 
 
-def _encoded(row: DicomInstance, numbers: Sequence[int], target: str) -> list[Values]:
+def _encoded(row: queries.Stored, numbers: Sequence[int], target: str) -> list[Values]:
     """Compressed frames, each made when its turn has come; the first one now, to know whether it can be."""
     path = path_of(row)
     form = (FRAME_TYPES[target], target)
@@ -174,9 +174,9 @@ def _made(make: Callable[[], bytes]) -> bytes:
         raise NotAcceptable(f"The frame cannot be decoded here: {error}") from error
 
 
-def video_of(request: HttpRequest, row: DicomInstance) -> Values:
+def video_of(request: HttpRequest, row: queries.Stored) -> Values:
     """The stream of a video, as it is stored. Raises NotFound."""
-    header = header_of(row.header.places)
+    header = header_of(row.places)
     if header.pixels is None or not header.pixels.encapsulated:
         raise NotFound("The instance has no video.")
     try:
@@ -187,9 +187,9 @@ def video_of(request: HttpRequest, row: DicomInstance) -> Values:
     return Values(sum(length for _, length in ranges), _blocks(request, row, header, ranges))
 
 
-def bulk_of(request: HttpRequest, row: DicomInstance, uri: str) -> Values:
+def bulk_of(request: HttpRequest, row: queries.Stored, uri: str) -> Values:
     """The value behind a relative URI of the metadata. Raises NotFound."""
-    header = header_of(row.header.places)
+    header = header_of(row.places)
     if uri not in header.bulk:
         raise NotFound("The instance has no such value.")
     offset, length, vr = header.bulk[uri]
@@ -200,6 +200,6 @@ def bulk_of(request: HttpRequest, row: DicomInstance, uri: str) -> Values:
     return Values(length, _blocks(request, row, header, [(offset, length)]), syntax=syntax)
 
 
-def _swapped(row: DicomInstance, offset: int, length: int, vr: str) -> Iterator[bytes]:
+def _swapped(row: queries.Stored, offset: int, length: int, vr: str) -> Iterator[bytes]:
     """A big endian value as little endian."""
-    return (little_endian(vr, block) for block in store.default().open(row.version.blob, offset, length))
+    return (little_endian(vr, block) for block in store.default().open(row.blob, offset, length))

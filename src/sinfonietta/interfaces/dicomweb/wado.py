@@ -12,10 +12,9 @@ from django.http.response import HttpResponseBase
 from sinfonietta.common.errors import Unavailable
 from sinfonietta.dicom import queries, removal
 from sinfonietta.dicom.dataset.native import to_xml
-from sinfonietta.dicom.dataset.packing import dataset_blocks, dataset_of
+from sinfonietta.dicom.dataset.packing import dataset_blocks, dataset_of, header_of
 from sinfonietta.dicom.errors import NotAcceptable
 from sinfonietta.dicom.image.options import NATIVE_TARGETS, TARGETS
-from sinfonietta.dicom.models import DicomInstance
 from sinfonietta.dicom.sandbox import isolation
 from sinfonietta.dicom.sandbox.delivery import Delivery, deliver
 from sinfonietta.interfaces.dicomweb import media
@@ -25,7 +24,6 @@ from sinfonietta.interfaces.dicomweb.parts import Part, gathered, multipart, pla
 from sinfonietta.interfaces.dicomweb.pixels import bulk_of, frames_of, path_of
 from sinfonietta.interfaces.http.content import piece, serve_blob
 from sinfonietta.interfaces.http.encodings import takes_gzip
-from sinfonietta.library.models import Node
 
 PIXELS = frozenset({"bulk/7FE00008", "bulk/7FE00009", "bulk/7FE00010"})
 TAGS = {"study": "0020000D", "series": "0020000E", "instance": "00080018"}
@@ -36,7 +34,7 @@ def keys_of(path: dict[str, str]) -> dict[str, str]:
     return {TAGS[name]: uid for name, uid in path.items()}
 
 
-def _one(call: Call, study: str, series: str, instance: str) -> DicomInstance:
+def _one(call: Call, study: str, series: str, instance: str) -> queries.Stored:
     return queries.instance(actor=call.actor, root=call.root, study=study, series=series, uid=instance)
 
 
@@ -126,13 +124,13 @@ def retrieved(call: Call, **path: str) -> HttpResponseBase:
     return stored_file(call, rows[0])
 
 
-def stored_file(call: Call, row: DicomInstance) -> HttpResponseBase:
+def stored_file(call: Call, row: queries.Stored) -> HttpResponseBase:
     """The file as it is stored, with ranges and conditions."""
-    version, name = row.version, f"{row.sop_uid}.dcm"
-    return serve_blob(call.request, version.blob, name=name, media_type=media.DICOM, modified=version.created)
+    name = f"{row.sop_uid}.dcm"
+    return serve_blob(call.request, row.blob, name=name, media_type=media.DICOM, modified=row.created)
 
 
-def _form(call: Call, rows: list[DicomInstance], *, alone: bool) -> tuple[bool, str]:
+def _form(call: Call, rows: list[queries.Stored], *, alone: bool) -> tuple[bool, str]:
     """Whether files go as parts, and the transfer syntax that they are wanted in, empty: as stored.
 
     Raises NotAcceptable.
@@ -154,17 +152,17 @@ def _form(call: Call, rows: list[DicomInstance], *, alone: bool) -> tuple[bool, 
     )
 
 
-def converted(row: DicomInstance, syntax: str) -> Delivery:
+def converted(row: queries.Stored, syntax: str) -> Delivery:
     """A file on its way in another transfer syntax. Raises NotAcceptable where it cannot be had so, Unavailable."""
     try:
-        return deliver(path_of(row), queries.header(row), syntax)
+        return deliver(path_of(row), header_of(row.places), syntax)
     except isolation.Busy as error:
         raise Unavailable(str(error)) from error
     except isolation.IsolationError as error:
         raise NotAcceptable(f"The instance cannot be had in that transfer syntax: {error}") from error
 
 
-def _in_syntax(call: Call, rows: list[DicomInstance], syntax: str) -> Iterator[Part]:
+def _in_syntax(call: Call, rows: list[queries.Stored], syntax: str) -> Iterator[Part]:
     """Files in a transfer syntax; one that cannot be had in it comes as it is stored, and its part says so."""
     for row in rows:
         try:
@@ -177,15 +175,15 @@ def _in_syntax(call: Call, rows: list[DicomInstance], syntax: str) -> Iterator[P
             yield _file_part(call, row)
 
 
-def converted_part(call: Call, row: DicomInstance, delivery: Delivery) -> Part:
+def converted_part(call: Call, row: queries.Stored, delivery: Delivery) -> Part:
     """A converted file as a part; what has no pixels is not compressed."""
     syntax = delivery.target if row.frames or delivery.target in NATIVE_TARGETS else media.EXPLICIT
     url = call.instance_url(row.study_uid, row.series_uid, row.sop_uid)
     return Part(f"{media.DICOM}; transfer-syntax={syntax}", delivery.size_bytes, delivery.blocks, url)
 
 
-def _file_part(call: Call, row: DicomInstance) -> Part:
-    blob = row.version.blob
+def _file_part(call: Call, row: queries.Stored) -> Part:
+    blob = row.blob
     syntax = f"; transfer-syntax={row.transfer_syntax}" if syntax_of(row.transfer_syntax) else ""
     url = call.instance_url(row.study_uid, row.series_uid, row.sop_uid)
     return Part(media.DICOM + syntax, blob.size_bytes, partial(piece, call.request, blob), url)
@@ -196,7 +194,7 @@ def frames(call: Call, study: str, series: str, instance: str, frames: list[int]
     """Frames, by default as they are stored (PS3.18 10.4.1.1.6)."""
     row = _one(call, study, series, instance)
     found, in_parts = frames_of(call.request, row, frames, media.accepted(call.request))
-    call.audit("dicom.frames", _container(row))  # one event for a stretch of frames, not one each
+    call.audit("dicom.frames", row.container)  # one event for a stretch of frames, not one each
     if not in_parts:
         return plain(call.request, Part(found[0].content_type, found[0].size_bytes, found[0].content))
     parts = [Part(frame.content_type, frame.size_bytes, frame.content) for frame in found]
@@ -208,7 +206,7 @@ def bulk(call: Call, study: str, series: str, instance: str, uri: str) -> HttpRe
     """A value that metadata names by address, nested ones too (PS3.18 10.4.1.1.5)."""
     row = _one(call, study, series, instance)
     values = bulk_of(call.request, row, f"bulk/{uri}")
-    call.audit("dicom.frames", _container(row))
+    call.audit("dicom.frames", row.container)
     for one in media.accepted(call.request):
         if one.inner not in {media.OCTETS, values.media_type, "*/*", "application/*"}:
             continue
@@ -241,22 +239,17 @@ def _all_bulk(call: Call, path: dict[str, str], wanted: Callable[[str], bool]) -
     def parts() -> Iterator[Part]:
         for row in rows:
             url = call.instance_url(row.study_uid, row.series_uid, row.sop_uid)
-            for uri in filter(wanted, queries.header(row).bulk):
+            for uri in filter(wanted, header_of(row.places).bulk):
                 values = bulk_of(call.request, row, uri)
                 yield Part(values.content_type, values.size_bytes, values.content, f"{url}/{uri}")
 
     return multipart(call.request, parts(), media.OCTETS)
 
 
-def _audit(call: Call, rows: list[DicomInstance]) -> None:
+def _audit(call: Call, rows: list[queries.Stored]) -> None:
     """One event for a file, or one for each container of a study or series."""
     if len(rows) == 1:
         call.audit("dicom.retrieved", rows[0].node)
     else:
-        for container in {_container(row) for row in rows}:
+        for container in {row.container for row in rows}:
             call.audit("dicom.retrieved", container)
-
-
-def _container(row: DicomInstance) -> Node:
-    assert row.series is not None
-    return row.series.container
