@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from datetime import datetime
@@ -186,9 +187,15 @@ def piece(request: HttpRequest, blob: Blob, start: int = 0, length: int | None =
         yield from store.default().open(blob, start, length)
         return
     left = blob.size_bytes - start if length is None else length
-    with path.open("rb", buffering=0) as stream:
-        if connection.sendfile(stream, start, left) != left:
-            raise Damaged("The stored bytes end too early.")
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        while left:
+            sent = os.sendfile(connection.fileno(), descriptor, start, left)
+            if not sent:
+                raise Damaged("The stored bytes end too early.")
+            start, left = start + sent, left - sent
+    finally:
+        os.close(descriptor)
 
 
 def by_server(request: HttpRequest) -> None:
