@@ -58,6 +58,7 @@ SEARCH = """## Search (QIDO-RS)
 Answers: `application/dicom+json`, or `multipart/related; type="application/dicom+xml"` with one part a match (Native
 DICOM Model, PS3.19 A.1). Nothing found is 200 with an empty list. `limit` is at most {most} (instances for which whole
 datasets must be looked through: {most_datasets}); where there is more, a `Warning: 299` says so, and `offset` goes on.
+Studies come with the newest first; where it is asked how a name begins (`Ro*`), in the order of names.
 An attribute that cannot be matched is refused with 400, by its name.
 
 - Attributes are named by tag or keyword; into sequences by a path of them (`00400275.00400009`,

@@ -68,9 +68,13 @@ class DicomSeries(models.Model):
             models.Index(fields=["study_date", "study_uid"]),
             models.Index(fields=["study_uid", "study_date"]),
             _by_beginning("patient_id"),
-            _by_beginning("patient_name"),
+            models.Index(
+                fields=["patient_name", "study_uid"],
+                opclasses=["varchar_pattern_ops", "varchar_ops"],
+                name="dicom_studies_by_name",
+            ),
             _by_beginning("accession_number"),
-            models.Index(fields=["modality", "study_uid"]),
+            models.Index(fields=["modality", "study_date", "study_uid"]),
         ]
 
 

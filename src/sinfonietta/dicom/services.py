@@ -20,7 +20,7 @@ from sinfonietta.common.errors import Forbidden, NotFound, OutOfStorage, Precond
 from sinfonietta.dicom.dataset.attributes import text, value
 from sinfonietta.dicom.dataset.parse import Header, same_dataset
 from sinfonietta.dicom.dataset.source import Broken
-from sinfonietta.dicom.index import loading, selection
+from sinfonietta.dicom.index import placing, selection
 from sinfonietta.dicom.models import DicomInstance
 from sinfonietta.ingest import hooks
 from sinfonietta.ingest.services import Item, put_many
@@ -202,7 +202,7 @@ class Filing:
         uids = sorted({header.sop_instance_uid for _, _, header in entries})
         of = selection.Condition(f"i.sop_uid IN ({selection.marks(uids)})", tuple(uids))
         there: dict[str, list[DicomInstance]] = {}
-        for row in loading.compared(selection.visible(self.actor, self.target) & of):
+        for row in placing.instances(selection.visible(self.actor, self.target) & of):
             there.setdefault(row.sop_uid, []).append(row)
         return [
             entry for entry in entries if not any(_same(entry, row) for row in there.get(entry[2].sop_instance_uid, ()))
@@ -220,7 +220,7 @@ class Filing:
             return self.target.uid, ()
         of = selection.Condition("n.kind = %s AND s.study_uid = %s", (str(Node.Kind.FILESET), header.study_uid))
         seen = selection.visible(self.actor, self.target, level=Level.WRITE) & of
-        found = loading.place(seen, header.series_uid)
+        found = placing.place(seen, header.series_uid)
         if found is not None and found.is_own:
             return found.container.uid, ()
         if found is not None and found.parent is not None and self._may_write(found.parent):

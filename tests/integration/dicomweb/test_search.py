@@ -177,3 +177,41 @@ def test_the_number_of_queries_does_not_grow(
     for path, most in (("/studies", 8), ("/series", 8), ("/instances", 7), ("/instances?includefield=all", 8)):
         with django_assert_max_num_queries(most):  # type: ignore[attr-defined]
             assert len(alices.get(path).json()) > 5
+
+
+@pytest.fixture
+def several(web: Callable[..., Web], alice: Actor, box: Node) -> Web:
+    """Four studies; two series of 1.2 disagree about the date and the name, and only the earlier one is an MR."""
+    said = [
+        ("1.2", "1.2.1", "20210101", "Zander^A", "CT"),
+        ("1.2", "1.2.2", "20200101", "Aal^A", "MR"),
+        ("1.3", "1.3.1", "20200601", "Barsch^B", "MR"),
+        ("1.4", "1.4.1", "20220101", "Aal^C", "CT"),
+        ("1.5", "1.5.1", "20190101", "Aland^D", "MR"),
+    ]
+    for study, series, date, name, modality in said:
+        content = instance(1, study=study, series=series, StudyDate=date, PatientName=name, Modality=modality)
+        put(alice, box.uid, content, f"{series}.dcm")
+    return web(alice)
+
+
+@pytest.mark.parametrize(
+    ("asked", "studies"),
+    [
+        ("", ["1.4", "1.2", "1.3", "1.5"]),
+        ("?ModalitiesInStudy=MR", ["1.3", "1.2", "1.5"]),
+        ("?ModalitiesInStudy=MR&Modality=CT", ["1.2"]),
+        ("?ModalitiesInStudy=MR,CT&limit=2", ["1.4", "1.2"]),
+        ("?ModalitiesInStudy=MR&offset=1&limit=1", ["1.2"]),
+        ("?PatientName=A*", ["1.2", "1.4", "1.5"]),
+        ("?PatientName=A*&offset=1&limit=1", ["1.4"]),
+        ("?PatientName=?a*", ["1.4", "1.2", "1.3"]),
+        ("?PatientName=*a*", ["1.4", "1.2", "1.3", "1.5"]),
+        ("?PatientName=Z*", ["1.2"]),
+        ("?PatientName=A*&ModalitiesInStudy=CT", ["1.2", "1.4"]),
+        ("?PatientName=A*&StudyDate=20200101-20211231", ["1.2"]),
+    ],
+)
+def test_order_of_studies(several: Web, asked: str, studies: list[str]) -> None:
+    """The newest first; by name where it is asked how that begins. What disagrees stands where its first row does."""
+    assert [value(one["0020000D"]) for one in several.get(f"/studies{asked}").json()] == studies

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
-from sinfonietta.common.errors import Invalid, Unavailable
+from sinfonietta.common.errors import Invalid, NotFound, Unavailable
 from sinfonietta.dicom import queries
 from sinfonietta.dicom.dataset.functional import group
 from sinfonietta.dicom.dataset.keywords import Dataset, number, tag, text, values, whole
@@ -77,7 +77,10 @@ class Volume:
 
 def rows_of(actor: Actor, root: Node | None, study: str, series: str) -> list[DicomInstance]:
     """The instances of a series. Raises NotFound."""
-    return queries.files(actor=actor, root=root, keys={STUDY: study, SERIES: series})
+    found = queries.placed(actor=actor, root=root, keys={STUDY: study, SERIES: series})
+    if not found:
+        raise NotFound("There is no such series, or it is not yours to see.")
+    return found
 
 
 def volume(rows: Sequence[DicomInstance], only: set[tuple[int, int]] | None = None) -> Volume:

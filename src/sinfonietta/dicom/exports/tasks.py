@@ -127,7 +127,7 @@ class Export:
             if isinstance(one, Problem):
                 raise one
             services.set_metadata(actor=actor, uid=one.node.uid, changes=said)
-        for container in {row.series.container for row in self.rows if row.series}:
+        for container in Node.objects.filter(id__in={row.series.container_id for row in self.rows if row.series}):
             note_read(actor=actor, action="series.exported", node=container)
         self.context.progress(1.0, f"{len(filed)} file{'s are' if len(filed) > 1 else ' is'} made.")
         return {

@@ -101,7 +101,7 @@ def _grey(array: NDArray[Any], grey: Grey, *, inverted: bool) -> NDArray[np.uint
         is_plain = grey.window is not None and grey.modality_lut is None and grey.voi_lut is None
         # The slices of a series have one table, which takes longer to make than to use.
         table = _plain_table(grey, array.dtype) if is_plain else _table(grey, array.dtype, array)
-        drawn = (255 - table if inverted else table)[array.view(f"u{array.dtype.itemsize}")]
+        drawn = (255 - table if inverted else table).take(array.view(f"u{array.dtype.itemsize}"))
     else:
         drawn = grey.apply(array, array)
         drawn = 255 - drawn if inverted else drawn

@@ -1,133 +1,99 @@
-"""Instances with what a request for their bytes needs, fetched by one statement and made into the models they are."""
+"""Instances with what a request for their bytes needs, fetched by one statement.
+
+They are no models: seven of them an instance would cost more than all else that a retrieval does for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Model
 
 from sinfonietta.blobs.models import Blob
-from sinfonietta.common.rows import Columns, parts_of
-from sinfonietta.dicom.index.selection import INSTANCES, SERIES, Condition, select
-from sinfonietta.dicom.models import DicomHeader, DicomInstance, DicomSeries
-from sinfonietta.library.models import Node, Version
+from sinfonietta.dicom.index.selection import INSTANCES, Condition, select
+from sinfonietta.library.models import STEP
 
-Row = TypeVar("Row", bound=Model)
 TABLES = f"""{INSTANCES} JOIN dicom_dicomheader h ON h.instance_id = i.version_id
     JOIN library_version v ON v.id = i.version_id JOIN blobs_blob b ON b.id = v.blob_id
     JOIN library_node f ON f.id = i.node_id"""
-INSTANCE = (
-    "version_id",
-    "node_id",
-    "series_id",
-    "study_uid",
-    "series_uid",
-    "sop_uid",
-    "sop_class",
-    "transfer_syntax",
-    "frames",
-)
 BLOB = ("id", "sha256", "size_bytes", "store", "key", "damaged")
-NODE = ("id", "uid", "kind", "ancestry")
 COLUMNS = ", ".join(
-    [f"i.{name}" for name in INSTANCE]
+    [f"i.{name}" for name in ("version_id", "study_uid", "series_uid", "sop_uid", "sop_class", "transfer_syntax")]
+    + ["i.frames", "v.created", "h.places", "f.id", "f.uid", "f.ancestry", "n.id", "n.uid", "n.ancestry"]
     + [f"b.{name}" for name in BLOB]
-    + [f"f.{name}" for name in NODE]
-    + [f"n.{name}" for name in NODE]
-    + ["v.created", "h.places"]
 )
-
-
-def files(where: Condition, rest: str = "", more: Sequence[Any] = ()) -> list[DicomInstance]:
-    """Instances with ``header`` (its places), ``version.blob``, ``node`` and ``series.container``."""
-    return [_file(row) for row in select(COLUMNS, TABLES, where, rest, more)]
-
-
-def datasets(where: Condition, rest: str = "") -> list[DicomInstance]:
-    """Instances with the dataset of their ``header``, and what is needed to find their bytes."""
-    names = ("version_id", "study_uid", "series_uid", "sop_uid")
-    columns = ", ".join(f"i.{name}" for name in names) + ", h.dataset"
-    tables = "dicom_dicominstance i JOIN dicom_dicomheader h ON h.instance_id = i.version_id"
-    found = []
-    for *values, dataset in select(columns, tables, where, rest):
-        instance = _made(DicomInstance, names, values)
-        instance.header = _made(DicomHeader, ("instance_id", "dataset"), (values[0], dataset))
-        found.append(instance)
-    return found
-
-
-def nodes(where: Condition, tables: str) -> list[Node]:
-    """The different containers of what fulfils a condition."""
-    rows = select("DISTINCT " + ", ".join(f"n.{name}" for name in NODE), tables, where)
-    return [_node(row) for row in rows]
-
-
-def _file(row: Sequence[Any]) -> DicomInstance:
-    instance = _made(DicomInstance, INSTANCE, row[:9])
-    blob = _made(Blob, BLOB, (*row[9:14], _moment(row[14])))
-    version = _made(Version, ("id", "blob_id", "created"), (row[0], row[9], _moment(row[23])))
-    series = _made(DicomSeries, ("id", "container_id"), (row[2], row[19]))
-    version.blob, instance.version, instance.node = blob, version, _node(row[15:19])
-    series.container, instance.series = _node(row[19:23]), series
-    instance.header = _made(DicomHeader, ("instance_id", "places"), (row[0], row[24]))
-    return instance
-
-
-def _node(row: Sequence[Any]) -> Node:
-    number, uid, *rest = row
-    return _made(Node, NODE, (number, uid if isinstance(uid, UUID) else UUID(uid), *rest))
-
-
-def _moment(value: Any) -> datetime | None:
-    """A time as the database gives it; SQLite has text, in UTC."""
-    return datetime.fromisoformat(value).replace(tzinfo=UTC) if isinstance(value, str) else value
-
-
-def _made(model: type[Row], names: Sequence[str], values: Sequence[Any]) -> Row:
-    """A row with some of its columns, in the order of the model; Django fetches others where they are asked for."""
-    return model.from_db(connection.alias, names, values)
-
-
-COMPARED, BYTES = Columns(DicomInstance, "i", ("version_id", "sop_uid", "transfer_syntax")), Columns(Blob, "b")
-
-
-def compared(where: Condition) -> list[DicomInstance]:
-    """Instances with ``version.blob``, to be compared with what arrives."""
-    tables = f"{INSTANCES} JOIN library_version v ON v.id = i.version_id JOIN blobs_blob b ON b.id = v.blob_id"
-    found = []
-    for row in select(f"{COMPARED.sql}, {BYTES.sql}", tables, where):
-        own, blob = parts_of(row, (COMPARED, BYTES))
-        instance = COMPARED.make(own)
-        instance.version = Version(id=instance.version_id, blob=BYTES.make(blob))
-        found.append(instance)
-    return found
-
-
-CONTAINER, PARENT = Columns(Node, "n"), Columns(Node, "p")
 
 
 class Place(NamedTuple):
-    """Where a series of a study lies; ``is_own``: the series that was asked for."""
+    """A node as the audit names it."""
 
-    is_own: bool
-    container: Node
-    parent: Node | None
+    id: int
+    uid: UUID
+    ancestry: str
+
+    @property
+    def collection_id(self) -> int:
+        """As of a ``Node``."""
+        return int(self.ancestry[:STEP], 36) if self.ancestry else self.id
 
 
-def place(where: Condition, series_uid: str) -> Place | None:
-    """The place of a series, else of another one that fulfils the condition."""
-    tables = f"{SERIES} LEFT JOIN library_node p ON p.id = n.parent_id"
-    columns = f"s.series_uid, {CONTAINER.sql}, {PARENT.sql}"
-    found = select(
-        columns, tables, where, "ORDER BY CASE WHEN s.series_uid = %s THEN 0 ELSE 1 END, s.id LIMIT 1", (series_uid,)
-    )
-    if not found:
-        return None
-    uid, *row = found[0]
-    container, parent = parts_of(row, (CONTAINER, PARENT))
-    node = CONTAINER.make(container)
-    return Place(uid == series_uid, node, PARENT.make(parent) if node.parent_id else None)
+class Stored(NamedTuple):
+    """An instance: where its bytes are, its file and what that lies in, and what its header says of pixels."""
+
+    version_id: int
+    study_uid: str
+    series_uid: str
+    sop_uid: str
+    sop_class: str
+    transfer_syntax: str
+    frames: int
+    created: datetime
+    places: bytes | memoryview
+    node: Place
+    container: Place
+    blob: Blob
+
+
+def files(where: Condition, rest: str = "", more: Sequence[Any] = ()) -> list[Stored]:
+    """Instances with what is needed to send them."""
+    return [_stored(row) for row in select(COLUMNS, TABLES, where, rest, more)]
+
+
+class Dataset(NamedTuple):
+    """The dataset of an instance, packed."""
+
+    version_id: int
+    study_uid: str
+    series_uid: str
+    sop_uid: str
+    packed: bytes | memoryview
+
+
+def datasets(where: Condition) -> list[Dataset]:
+    """The datasets of instances."""
+    columns = "i.version_id, i.study_uid, i.series_uid, i.sop_uid, h.dataset"
+    tables = "dicom_dicominstance i JOIN dicom_dicomheader h ON h.instance_id = i.version_id"
+    return [Dataset._make(row) for row in select(columns, tables, where)]
+
+
+def nodes(where: Condition, tables: str) -> list[Place]:
+    """The different containers of what fulfils a condition."""
+    return [_place(*row) for row in select("DISTINCT n.id, n.uid, n.ancestry", tables, where)]
+
+
+def _stored(row: Sequence[Any]) -> Stored:
+    blob = Blob.from_db(connection.alias, BLOB, (*row[15:20], _moment(row[20])))
+    places = _place(*row[9:12]), _place(*row[12:15])
+    return Stored._make((*row[:7], _moment(row[7]), row[8], *places, blob))
+
+
+def _place(number: int, uid: UUID | str, ancestry: str) -> Place:
+    return Place(number, uid if isinstance(uid, UUID) else UUID(uid), ancestry)
+
+
+def _moment(value: Any) -> Any:
+    """A time as the database gives it; SQLite has text, in UTC."""
+    return datetime.fromisoformat(value).replace(tzinfo=UTC) if isinstance(value, str) else value

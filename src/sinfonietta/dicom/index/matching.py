@@ -37,7 +37,7 @@ TEXTS = {
 NAMES = {"00100010": "patient_name", "00080090": "referring_physician"}
 DATES = {"00080020": "study_date", "00100030": "birth_date", "00080021": "series_date"}
 TIMES = {"00080030": "study_time", "00080031": "series_time"}
-MODALITIES_IN_STUDY = "00080061"
+MODALITY, MODALITIES_IN_STUDY = "00080060", "00080061"
 OF_WHOLE_STUDIES = frozenset({"0020000D", MODALITIES_IN_STUDY})
 """Keys that all rows of a study fulfil, or none."""
 
@@ -86,7 +86,7 @@ def condition(keys: Mapping[str, str], visible: Q) -> Q:
         elif tag in NAMES:
             wanted &= loosely(NAMES[tag], asked) if keys.get(FUZZY) == "true" else name(NAMES[tag], asked)
         elif tag in TEXTS:
-            wanted &= _any(TEXTS[tag], _list(asked) if tag == "00080060" else [asked])
+            wanted &= _any(TEXTS[tag], _list(asked) if tag == MODALITY else [asked])
         elif tag in DATES:
             wanted &= period(DATES[tag], asked, DATE)
         elif tag in TIMES:
@@ -159,17 +159,23 @@ def name(column: str, asked: str) -> Q:
     key = search_key(asked) or asked.casefold()
     if "=" in key:
         return _any(column, [key])
-    patterns = [key, f"{key}=*"]
+    patterns = [key] if key.endswith("*") else [key, f"{key}=*"]
     if not key.isascii():  # the other representations never are, and to look at them no index helps
         patterns += [f"*={key}", f"*={key}=*"]
     return _any(column, patterns)
+
+
+def begins_name(keys: Mapping[str, str]) -> bool:
+    """Whether patients are asked for by how their name begins: an index has them in the order of their names."""
+    asked = keys.get("00100010", "")
+    return keys.get(FUZZY) != "true" and asked[:1] not in {"", "*", "?"} and _has_wildcard(asked) and asked.isascii()
 
 
 def period(column: str, asked: str, form: re.Pattern[str]) -> Q:
     """A single value or a range ``A-B``, ``A-``, ``-B`` (PS3.4 C.2.2.2.5). Raises BadRequest."""
     low, high = _ends(asked, form)
     if "-" not in asked:
-        return Q(**{column: low}) if form is DATE else Q(**{f"{column}__startswith": low})
+        return Q(**{column: low}) if form is DATE else Q(**{f"{column}__dicom_like": f"{low}*"})
     found = ~Q(**{column: ""})
     if low:
         found &= Q(**{f"{column}__gte": low})

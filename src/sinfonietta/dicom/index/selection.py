@@ -19,6 +19,7 @@ from django.db.models.expressions import Col
 from django.db.models.sql import Query
 
 from sinfonietta.accounts.actor import Actor
+from sinfonietta.dicom.index.inside import like
 from sinfonietta.dicom.models import DicomInstance, DicomSeries
 from sinfonietta.library import access
 from sinfonietta.library.models import Level, Node, base36
@@ -36,6 +37,7 @@ INSTANCE_COLUMNS = """i.version_id, i.study_uid, i.series_uid, i.sop_uid, i.sop_
     i.transfer_syntax, i.frames, i.json, i.series_id"""
 IN_ORDER = "ORDER BY i.study_uid, s.series_number, i.series_uid, i.instance_number, i.sop_uid"
 
+SIGNS = {"": "=", "gte": ">=", "lte": "<="}
 NOTHING = "1 = 0"
 """The condition that nothing fulfils."""
 
@@ -98,9 +100,19 @@ class Condition(NamedTuple):
 
 def select(columns: str, tables: str, where: Condition, rest: str = "", more: Sequence[Any] = ()) -> list[Any]:
     """The rows of a statement; ``rest`` is what follows WHERE, with its parameters in ``more``."""
+    return rows_of(statement(columns, tables, where, rest, more))
+
+
+def statement(columns: str, tables: str, where: Condition, rest: str = "", more: Sequence[Any] = ()) -> Condition:
+    """A SELECT, for another one to stand in; as ``select``."""
+    sql = f"SELECT {columns} FROM {tables} WHERE {where.sql} {rest}"  # noqa: S608 - values are parameters
+    return Condition(sql, (*where.params, *more))
+
+
+def rows_of(asked: Condition) -> list[Any]:
+    """The rows of a whole statement."""
     with connection.cursor() as cursor:
-        sql = f"SELECT {columns} FROM {tables} WHERE {where.sql} {rest}"  # noqa: S608 - values are parameters
-        cursor.execute(sql, (*where.params, *more))
+        cursor.execute(asked.sql, asked.params)
         found: list[Any] = cursor.fetchall()
     return found
 
@@ -137,17 +149,28 @@ def where(asked: Q, alias: str = "s") -> Condition:
 
 def _leaf(model: type[DicomSeries | DicomInstance], alias: str, key: str, value: Any) -> Condition:
     name, _, how = key.partition("__")
-    if how == "in" and isinstance(value, list | tuple | set) and not value:
-        return Condition(NOTHING)
-    if hasattr(value, "resolve_expression"):  # a subquery: rare, and Django's to say
+    column = f"{alias}.{name}"
+    if how in SIGNS:
+        return Condition(f"{column} {SIGNS[how]} %s", (value,))
+    if how == "dicom_like":
+        sql, params = like(connection.vendor, column, value)
+        return Condition(sql, tuple(params))
+    if how == "in" and isinstance(value, list | tuple | set):
+        return Condition(f"{column} IN ({marks(tuple(value))})", tuple(value)) if value else Condition(NOTHING)
+    return _rare_leaf(model, alias, key, value)
+
+
+def _rare_leaf(model: type[DicomSeries | DicomInstance], alias: str, key: str, value: Any) -> Condition:
+    """A subquery or a look into the JSON, which are Django's to say."""
+    name, _, how = key.partition("__")
+    if hasattr(value, "resolve_expression"):
         try:
             sql, params = model._default_manager.filter(**{key: value}).values("pk").query.sql_with_params()
         except EmptyResultSet:
             return Condition(NOTHING)
         return Condition(f"{alias}.{model._meta.pk.column} IN ({sql})", tuple(params))
     field = model._meta.get_field(name)
-    lookup = field.get_lookup(how or "exact")
-    made = lookup(Col(alias, field), value)  # type: ignore[misc, arg-type]
+    made = field.get_lookup(how)(Col(alias, field), value)  # type: ignore[misc, arg-type]
     sql, params = made.as_sql(_compiler(model, connection.vendor), connection)
     return Condition(sql, tuple(params))
 
@@ -169,6 +192,14 @@ def shown(actor: Actor, root: Node | None, matches: Q) -> Condition:
         f"AND j.series_uid = i.series_uid AND j.version_id > i.version_id AND {seen.sql})"
     )
     return visible(actor, root) & where(matches) & Condition(later, seen.params)
+
+
+def series_in(page: Condition, where: Condition, rest: str) -> list[SeriesRow]:
+    """As ``series_rows``, of the studies that a statement (``p``) finds."""
+    found = statement(
+        SERIES_COLUMNS, f"({page.sql}) p CROSS JOIN {SERIES}", Condition("s.study_uid = p.study_uid") & where, rest
+    )
+    return [SeriesRow._make(row) for row in rows_of(Condition(found.sql, page.params + found.params))]
 
 
 def series_rows(where: Condition, rest: str = "", more: Sequence[Any] = ()) -> list[SeriesRow]:

@@ -15,9 +15,7 @@ from sinfonietta.accounts.actor import Actor, Scope
 from sinfonietta.audit import services as audit
 from sinfonietta.common.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from sinfonietta.dicom.models import Peer
-from sinfonietta.dicom.network.identifiers import text_of
-from sinfonietta.dicom.network.requestor import CallFailed
-from sinfonietta.dicom.peers import calls, queries
+from sinfonietta.dicom.peers import queries
 from sinfonietta.jobs import services as jobs
 from sinfonietta.jobs.models import Job
 from sinfonietta.library import access
@@ -119,6 +117,9 @@ def remove_peer(*, actor: Actor, uid: UUID) -> None:
 
 def echo(*, actor: Actor, uid: UUID) -> None:
     """Ask a node whether it answers. Raises NotFound, Unavailable with the reason when it does not."""
+    from sinfonietta.dicom.network.requestor import CallFailed  # noqa: PLC0415 - pynetdicom, 28 MB, is for who calls
+    from sinfonietta.dicom.peers import calls  # noqa: PLC0415
+
     peer = queries.peer(actor=actor, uid=uid)
     try:
         calls.echo(peer)
@@ -139,6 +140,10 @@ def query(*, actor: Actor, uid: UUID, asked: Mapping[str, str] = NOTHING, limit:
 
     Raises NotFound, Forbidden, Unavailable with the reason when it does not answer.
     """
+    from sinfonietta.dicom.network.identifiers import text_of  # noqa: PLC0415 - as in ``echo``
+    from sinfonietta.dicom.network.requestor import CallFailed  # noqa: PLC0415
+    from sinfonietta.dicom.peers import calls  # noqa: PLC0415
+
     peer = queries.peer_for_use(actor=actor, uid=uid)
     level, fields = ("SERIES", SERIES_FIELDS) if asked.get("study") else ("STUDY", STUDY_FIELDS)
     identifier = calls.identifier(level, dict.fromkeys(fields.values(), "") | keys_of(asked))

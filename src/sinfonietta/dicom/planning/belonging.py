@@ -308,10 +308,7 @@ def _frame_of_series(series: DicomSeries) -> str:
 
 
 def _stack(actor: Actor, root: Node | None, series_uid: str) -> list[Placed]:
-    try:
-        rows = queries.files(actor=actor, root=root, keys={tag("SeriesInstanceUID"): series_uid})[:MOST_SLICES]
-    except Problem:
-        return []
+    rows = queries.placed(actor=actor, root=root, keys={tag("SeriesInstanceUID"): series_uid})[:MOST_SLICES]
     unknown = [row.pk for row in rows if not objects.has_planes(row)]
     headers: dict[int, DicomHeader] = {}
     for at in range(0, len(unknown), CHUNK):

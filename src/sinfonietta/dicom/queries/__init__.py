@@ -5,6 +5,7 @@ root that was asked. All that is shown of patient and study comes from those row
 several places, its instances are counted once per SOP Instance UID, and the file that was filed last is the one shown.
 """
 
+from sinfonietta.dicom.index.loading import Dataset, Stored
 from sinfonietta.dicom.queries.contents import (
     MOST_TEXT_BYTES,
     Described,
@@ -47,6 +48,7 @@ from sinfonietta.dicom.queries.study_level import (
 
 __all__ = [
     "MOST_TEXT_BYTES",
+    "Dataset",
     "Described",
     "Found",
     "History",
@@ -54,6 +56,7 @@ __all__ = [
     "Patient",
     "Retrieval",
     "Series",
+    "Stored",
     "Study",
     "Who",
     "all_files",

@@ -28,8 +28,8 @@ MOST_TEXT_BYTES = 4 << 20
 """A dataset whose JSON is longer is not made an object of in this process: it would take fifty times as much memory."""
 
 
-def files(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[DicomInstance]:
-    """All instances of a study, a series, or one, each with ``version.blob``. Raises NotFound when there are none."""
+def files(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[loading.Stored]:
+    """All instances of a study, a series, or one. Raises NotFound when there are none."""
     rows = loading.files(shown_condition(actor, root, keys), selection.IN_ORDER)
     if not rows:
         raise NotFound("There is no such study, series or instance, or it is not yours to see.")
@@ -50,8 +50,8 @@ def all_files(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]
     return [row.node for row in rows]
 
 
-def datasets(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> Iterator[DicomInstance]:
-    """All instances of a study, a series, or one, each with ``header``, streamed."""
+def datasets(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> Iterator[loading.Dataset]:
+    """The datasets of a study, a series, or one instance, streamed."""
     rows = selection.select("i.version_id", selection.INSTANCES, shown_condition(actor, root, keys), selection.IN_ORDER)
     ids = [version for (version,) in rows]
     for at in range(0, len(ids), CHUNK):

@@ -82,8 +82,8 @@ def _instances(actor: Actor, root: Node | None, keys: Mapping[str, str], offset:
     )
 
 
-def instance(*, actor: Actor, root: Node | None = None, study: str, series: str, uid: str) -> DicomInstance:
-    """One instance with ``header``, ``version.blob``, ``node`` and ``series.container``. Raises NotFound."""
+def instance(*, actor: Actor, root: Node | None = None, study: str, series: str, uid: str) -> loading.Stored:
+    """One instance. Raises NotFound."""
     named = selection.Condition("i.sop_uid = %s AND i.series_uid = %s AND i.study_uid = %s", (uid, series, study))
     seen = named & selection.visible(actor, root)
     found = loading.files(seen, "ORDER BY i.version_id DESC LIMIT 1")
@@ -92,12 +92,12 @@ def instance(*, actor: Actor, root: Node | None = None, study: str, series: str,
     return found[0]
 
 
-def shown(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> DicomInstance:
-    """The first instance that matches, with ``header``, ``version.blob`` and ``node``. Raises NotFound."""
-    found = chosen_instances(actor, root, keys).select_related("header", "version__blob", "node").first()
-    if found is None:
+def shown(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> loading.Stored:
+    """The first instance that matches. Raises NotFound."""
+    found = loading.files(shown_condition(actor, root, keys), f"{selection.IN_ORDER} LIMIT 1")
+    if not found:
         raise NotFound("There is no such study, series or instance, or it is not yours to see.")
-    return found
+    return found[0]
 
 
 def named(*, actor: Actor, uids: Collection[str], root: Node | None = None) -> dict[str, DicomInstance]:
@@ -126,8 +126,11 @@ def known_classes(*, actor: Actor, uids: Sequence[str]) -> dict[str, set[str]]:
 
 
 def placed(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str]) -> list[DicomInstance]:
-    """The instances of a series in the order of their numbers, each with ``node`` and ``series``, without its JSON."""
-    return list(chosen_instances(actor, root, keys).select_related("node", "series").defer("json"))
+    """The instances of a series in the order of their numbers, each with ``node``, ``series`` and ``version.blob``,
+    without its JSON.
+    """
+    rows = chosen_instances(actor, root, keys)
+    return list(rows.select_related("node", "series", "version__blob").defer("json"))
 
 
 def stack(*, actor: Actor, root: Node, keys: Mapping[str, str]) -> list[tuple[UUID, int]]:

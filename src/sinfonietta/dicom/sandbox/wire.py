@@ -15,6 +15,8 @@ import orjson
 _LENGTHS = struct.Struct("<II")
 MAX_HEAD_BYTES = 64 << 20
 MAX_BODY_BYTES = 1 << 30
+TOGETHER_BYTES = 1 << 16
+"""A message of up to this size is one call of the system on either side."""
 
 
 Message = tuple[dict[str, Any], bytes]
@@ -33,18 +35,27 @@ def send(sock: socket.socket, head: dict[str, Any], body: bytes = b"") -> None:
     text = orjson.dumps(head)
     if len(text) > MAX_HEAD_BYTES or len(body) > MAX_BODY_BYTES:
         raise Oversized
-    sock.sendall(_LENGTHS.pack(len(text), len(body)) + text)
-    if body:
+    first = _LENGTHS.pack(len(text), len(body)) + text
+    if len(first) + len(body) <= TOGETHER_BYTES:  # who waits for it is woken once
+        sock.sendall(first + body)
+    else:
+        sock.sendall(first)
         sock.sendall(body)
 
 
 def receive(sock: socket.socket, deadline: Deadline) -> Message:
     """The next message. Raises Closed, Oversized, TimeoutError, ValueError (not JSON)."""
-    head_length, body_length = _LENGTHS.unpack(_exactly(sock, _LENGTHS.size, deadline))
+    deadline.apply(sock)
+    there = bytearray(sock.recv(TOGETHER_BYTES))
+    if not there:
+        raise Closed
+    there += _exactly(sock, _LENGTHS.size - len(there), deadline)
+    head_length, body_length = _LENGTHS.unpack_from(there)
     if head_length > MAX_HEAD_BYTES or body_length > MAX_BODY_BYTES:
         raise Oversized
-    head = orjson.loads(_exactly(sock, head_length, deadline))
-    return head, bytes(_exactly(sock, body_length, deadline))
+    body_at = _LENGTHS.size + head_length
+    there += _exactly(sock, body_at + body_length - len(there), deadline)
+    return orjson.loads(there[_LENGTHS.size : body_at]), bytes(there[body_at:])
 
 
 class Deadline:
@@ -65,7 +76,7 @@ class Deadline:
 
 
 def _exactly(sock: socket.socket, length: int, deadline: Deadline) -> bytearray:
-    data = bytearray(length)
+    data = bytearray(max(0, length))
     view, filled = memoryview(data), 0
     while filled < length:
         deadline.apply(sock)

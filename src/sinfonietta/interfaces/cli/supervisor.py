@@ -19,6 +19,8 @@ STEADY_S = 60.0
 """A part that lived this long is healthy: its next death is its first."""
 GRACE_S = 30.0
 PR_SET_PDEATHSIG = 1
+FEW_HEAPS = {"MALLOC_ARENA_MAX": "2"}
+"""Else every thread keeps what it once needed in a heap of its own (glibc)."""
 
 
 def _die_with_parent() -> None:
@@ -45,6 +47,7 @@ class Part:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "sinfonietta", *self.arguments],
             pass_fds=self.descriptors,
+            env=os.environ | FEW_HEAPS,
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - the supervisor has no threads
         )
 

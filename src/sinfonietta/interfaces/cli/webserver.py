@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -70,4 +71,6 @@ class WebServer(BaseApplication):  # type: ignore[misc]
 
         # Before the processes part: they share what it loads, and no first request waits for it.
         _ = get_resolver().url_patterns
+        gc.collect()
+        gc.freeze()  # the collector would write to what they share, and each would get a copy of its own
         return application

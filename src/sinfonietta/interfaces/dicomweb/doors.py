@@ -17,7 +17,7 @@ from sinfonietta.dicom import queries
 from sinfonietta.interfaces.http import access
 from sinfonietta.interfaces.http.authentication import actor_of
 from sinfonietta.library.models import Node
-from sinfonietta.library.queries import note_read
+from sinfonietta.library.queries import Place, note_read
 
 KINDS = {
     "collections": (Node.Kind.COLLECTION,),
@@ -39,7 +39,7 @@ class Call:
         """Where an instance is, in this root."""
         return f"{self.url}/studies/{study}/series/{series}/instances/{instance}"
 
-    def audit(self, action: str, node: Node) -> None:
+    def audit(self, action: str, node: Place) -> None:
         """Note a read."""
         note_read(actor=self.actor, action=action, node=node)
 
@@ -52,11 +52,11 @@ def absolute(dataset: Iterable[bytes], instance_url: str) -> Iterator[bytes]:
     relative, ours = b'"BulkDataURI":"bulk/', f'"BulkDataURI":"{instance_url}/bulk/'.encode()
     rest = b""
     for block in dataset:
-        *whole, rest = (rest + block).split(relative)
+        text = (rest + block).replace(relative, ours)
         # What may be the beginning of a member waits for the next block.
-        safe = max(len(rest) - len(relative) + 1, 0)
-        yield b"".join(piece + ours for piece in whole) + rest[:safe]
-        rest = rest[safe:]
+        safe = max(len(text) - len(relative) + 1, 0)
+        yield text[:safe]
+        rest = text[safe:]
     yield rest
 
 
@@ -81,5 +81,5 @@ def call_of(request: HttpRequest, kind: str, root: UUID | None) -> Call:
     """Raises NotFound when the root is not there or not the actor's to see."""
     actor = actor_of(request)
     node = queries.root(actor=actor, uid=root, kinds=KINDS[kind]) if root else None
-    site = settings.OPTIONS.public_url.rstrip("/") or request.build_absolute_uri("/").rstrip("/")
+    site = settings.OPTIONS.public_url.rstrip("/") or f"{request.scheme}://{request.get_host()}"
     return Call(request, actor, node, f"{site}/dicomweb" + (f"/{kind}/{root}" if root else ""))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from sinfonietta.interfaces.http.content import hold
+from sinfonietta.interfaces.http.content import by_server, hold
 from sinfonietta.interfaces.http.streams import LONG_BYTES, Slot
 
 PIECE_BYTES = 1 << 18
@@ -59,7 +60,9 @@ def multipart(request: HttpRequest, parts: Iterable[Part], inner: str) -> HttpRe
     tail = f"\r\n--{boundary}--\r\n".encode()
     headers = {"Cache-Control": "private, no-cache"}
     total = _total(parts, len(line), len(tail)) if isinstance(parts, Sequence) else None
-    if total is not None:
+    if total is None:
+        by_server(request)
+    else:
         headers["Content-Length"] = str(total)
     content_type = f'multipart/related; type="{inner}"; boundary={boundary}'
     if request.method == "HEAD":
@@ -86,9 +89,12 @@ def _total(parts: Sequence[Part], line: int, tail: int) -> int | None:
 def plain(request: HttpRequest, part: Part, **headers: str) -> HttpResponseBase:
     """The answer that is this part alone. Raises Unavailable when too many long streams are under way."""
     headers |= {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
-    if part.size_bytes is not None:
+    if part.size_bytes is None:
+        by_server(request)
+    else:
         headers["Content-Length"] = str(part.size_bytes)
     if request.method == "HEAD":
         return HttpResponse(content_type=part.content_type, headers=headers)
     slot = Slot() if part.size_bytes is None or part.size_bytes >= LONG_BYTES else None
-    return hold(StreamingHttpResponse(part.content(), content_type=part.content_type, headers=headers), slot)
+    content = chain((b"",), part.content())  # the server sends the head before what the kernel sends
+    return hold(StreamingHttpResponse(content, content_type=part.content_type, headers=headers), slot)

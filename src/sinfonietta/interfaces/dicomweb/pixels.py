@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
+
+from django.http import HttpRequest
 
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import NotFound, TooLarge, Unavailable
+from sinfonietta.dicom import queries
 from sinfonietta.dicom.dataset.packing import header_of
 from sinfonietta.dicom.dataset.parse import BIG_ENDIAN, DEFLATED, IMPLICIT, Header, open_dataset
 from sinfonietta.dicom.dataset.pixels import Pixels, fragments, frame_bytes, frame_ranges
@@ -16,7 +20,6 @@ from sinfonietta.dicom.dataset.source import Broken
 from sinfonietta.dicom.dataset.values import little_endian
 from sinfonietta.dicom.errors import NotAcceptable
 from sinfonietta.dicom.image.options import COMPRESSED_TARGETS
-from sinfonietta.dicom.models import DicomInstance
 from sinfonietta.dicom.sandbox import isolation
 from sinfonietta.interfaces.dicomweb.media import (
     DEFAULT_SYNTAXES,
@@ -26,6 +29,7 @@ from sinfonietta.interfaces.dicomweb.media import (
     Accepted,
     syntax_of,
 )
+from sinfonietta.interfaces.http.content import piece
 
 BLOCK_BYTES = 1 << 20
 MOST_FRAMES = 1000
@@ -50,20 +54,22 @@ class Values:
         return f"{self.media_type}; transfer-syntax={self.syntax}" if self.syntax else self.media_type
 
 
-def path_of(row: DicomInstance) -> Path:
+def path_of(row: queries.Stored) -> Path:
     """The file's bytes on this machine. Raises Unavailable where the store is elsewhere."""
-    path = store.default().path(row.version.blob)
+    path = store.default().path(row.blob)
     if path is None:
         raise Unavailable("Pixels cannot be read from this store.")
     return path
 
 
-def frames_of(row: DicomInstance, numbers: Sequence[int], wanted: Sequence[Accepted]) -> tuple[list[Values], bool]:
+def frames_of(
+    request: HttpRequest, row: queries.Stored, numbers: Sequence[int], wanted: Sequence[Accepted]
+) -> tuple[list[Values], bool]:
     """The frames (numbered from 1), and whether they go as parts; without parts it is one.
 
     Raises NotFound for a frame that is not there, NotAcceptable when nothing that is accepted can be made, TooLarge.
     """
-    header = header_of(row.header.places)
+    header = header_of(row.places)
     if header.pixels is None:
         raise NotFound("The instance has no frames.")
     if len(numbers) > MOST_FRAMES or not all(1 <= number <= header.pixels.number_of_frames for number in numbers):
@@ -77,7 +83,7 @@ def frames_of(row: DicomInstance, numbers: Sequence[int], wanted: Sequence[Accep
             continue
         as_stored = one.inner in {media_type, "*/*", "image/*"} or (one.inner == OCTETS and one.syntax == "*")
         if as_stored and one.syntax in {"", "*", stored}:
-            return _stored(row, header, header.pixels, numbers, (media_type, stored)), in_parts
+            return _stored(request, row, header, numbers, (media_type, stored)), in_parts
         if one.inner == OCTETS and one.syntax in {"", EXPLICIT}:
             return _decoded(row, numbers), in_parts
         target = one.syntax or DEFAULT_SYNTAXES.get(one.inner, "")
@@ -87,8 +93,10 @@ def frames_of(row: DicomInstance, numbers: Sequence[int], wanted: Sequence[Accep
 
 
 def _stored(
-    row: DicomInstance, header: Header, pixels: Pixels, numbers: Sequence[int], form: tuple[str, str]
+    request: HttpRequest, row: queries.Stored, header: Header, numbers: Sequence[int], form: tuple[str, str]
 ) -> list[Values]:
+    pixels = header.pixels
+    assert pixels is not None
     try:
         with open_dataset(path_of(row), header) as source:
             ranges = [frame_ranges(source, pixels, number - 1) for number in numbers]
@@ -96,26 +104,31 @@ def _stored(
         raise NotFound(str(broken)) from broken
     rewritten = not pixels.encapsulated and (pixels.big_endian or pixels.frame_bits % 8)
     if not rewritten:
-        return [Values(sum(length for _, length in one), partial(_blocks, row, header, one), *form) for one in ranges]
+        return [Values(sum(length for _, length in one), _blocks(request, row, header, one), *form) for one in ranges]
     size = (pixels.frame_bits + 7) // 8
     if size > MOST_BYTES:
         raise TooLarge(f"Frames of more than {MOST_BYTES >> 20} MiB cannot be had from such a file.")
     return [Values(size, partial(_rewritten, row, header, pixels, number - 1), *form) for number in numbers]
 
 
-def _blocks(row: DicomInstance, header: Header, ranges: Sequence[tuple[int, int]]) -> Iterator[bytes]:
-    """Bytes of the dataset as they are."""
+def _blocks(
+    request: HttpRequest, row: queries.Stored, header: Header, ranges: Sequence[tuple[int, int]]
+) -> Callable[[], Iterator[bytes]]:
+    """Bytes of the dataset as they are, when their turn has come."""
     if header.seekable:
-        for offset, length in ranges:
-            yield from store.default().open(row.version.blob, offset, length)
-        return
+        blob = row.blob
+        return lambda: chain.from_iterable(piece(request, blob, offset, length) for offset, length in ranges)
+    return partial(_inflated, row, header, ranges)
+
+
+def _inflated(row: queries.Stored, header: Header, ranges: Sequence[tuple[int, int]]) -> Iterator[bytes]:
     with open_dataset(path_of(row), header) as source:
         for offset, length in ranges:
             for at in range(offset, offset + length, BLOCK_BYTES):
                 yield source.read(at, min(BLOCK_BYTES, offset + length - at))
 
 
-def _rewritten(row: DicomInstance, header: Header, pixels: Pixels, index: int) -> Iterator[bytes]:
+def _rewritten(row: queries.Stored, header: Header, pixels: Pixels, index: int) -> Iterator[bytes]:
     """A native frame that is big endian, or of bits that begin inside a byte."""
     with open_dataset(path_of(row), header) as source:
         data = frame_bytes(source, pixels, index)
@@ -123,7 +136,7 @@ def _rewritten(row: DicomInstance, header: Header, pixels: Pixels, index: int) -
     yield little_endian(by_bits.get(pixels.bits_allocated, ""), data) if pixels.big_endian else data
 
 
-def _decoded(row: DicomInstance, numbers: Sequence[int]) -> list[Values]:
+def _decoded(row: queries.Stored, numbers: Sequence[int]) -> list[Values]:
     """Native frames, each decoded when its turn has come; the first one now, for it tells the size of all."""
     path = path_of(row)
     first = _made(lambda: isolation.pool().decode_frame(path, numbers[0] - 1).data)
@@ -138,7 +151,7 @@ def _decoded_later(path: Path, index: int, size: int) -> Iterator[bytes]:
     yield data
 
 
-def _encoded(row: DicomInstance, numbers: Sequence[int], target: str) -> list[Values]:
+def _encoded(row: queries.Stored, numbers: Sequence[int], target: str) -> list[Values]:
     """Compressed frames, each made when its turn has come; the first one now, to know whether it can be."""
     path = path_of(row)
     form = (FRAME_TYPES[target], target)
@@ -161,9 +174,9 @@ def _made(make: Callable[[], bytes]) -> bytes:
         raise NotAcceptable(f"The frame cannot be decoded here: {error}") from error
 
 
-def video_of(row: DicomInstance) -> Values:
+def video_of(request: HttpRequest, row: queries.Stored) -> Values:
     """The stream of a video, as it is stored. Raises NotFound."""
-    header = header_of(row.header.places)
+    header = header_of(row.places)
     if header.pixels is None or not header.pixels.encapsulated:
         raise NotFound("The instance has no video.")
     try:
@@ -171,23 +184,22 @@ def video_of(row: DicomInstance) -> Values:
             ranges = fragments(source, header.pixels)
     except Broken as broken:
         raise NotFound(str(broken)) from broken
-    return Values(sum(length for _, length in ranges), partial(_blocks, row, header, ranges))
+    return Values(sum(length for _, length in ranges), _blocks(request, row, header, ranges))
 
 
-def bulk_of(row: DicomInstance, uri: str) -> Values:
+def bulk_of(request: HttpRequest, row: queries.Stored, uri: str) -> Values:
     """The value behind a relative URI of the metadata. Raises NotFound."""
-    header = header_of(row.header.places)
+    header = header_of(row.places)
     if uri not in header.bulk:
         raise NotFound("The instance has no such value.")
     offset, length, vr = header.bulk[uri]
     encapsulated = header.pixels is not None and header.pixels.encapsulated and offset == header.pixels.offset
     syntax = syntax_of(header.transfer_syntax) if encapsulated else EXPLICIT
-    blocks = partial(_blocks, row, header, [(offset, length)])
     if header.transfer_syntax == BIG_ENDIAN and not encapsulated:
-        return Values(length, partial(_swapped, blocks, vr), syntax=syntax)
-    return Values(length, blocks, syntax=syntax)
+        return Values(length, partial(_swapped, row, offset, length, vr), syntax=syntax)
+    return Values(length, _blocks(request, row, header, [(offset, length)]), syntax=syntax)
 
 
-def _swapped(blocks: Callable[[], Iterable[bytes]], vr: str) -> Iterator[bytes]:
+def _swapped(row: queries.Stored, offset: int, length: int, vr: str) -> Iterator[bytes]:
     """A big endian value as little endian."""
-    return (little_endian(vr, block) for block in blocks())
+    return (little_endian(vr, block) for block in store.default().open(row.blob, offset, length))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import orjson
@@ -116,10 +116,15 @@ def instances(call: Call, **path: str) -> HttpResponseBase:
     limit = min(query.limit, MOST_DATASETS) if needs_datasets else query.limit
     found = queries.instances(actor=call.actor, root=call.root, keys=query.keys, offset=query.offset, limit=limit)
     datasets = _datasets(found.rows) if needs_datasets else {}
+    in_series: dict[int, str] = {}  # what all instances of a series have alike is made once
     rows: list[str] = []
     left = MOST_ANSWER_BYTES
     for one in found.rows:
-        row = _instance(call, one, path, query, _wanted(datasets[one.version_id], query) if datasets else "")
+        if one.series.id not in in_series:
+            in_series[one.series.id] = _of_series(one, path, query)
+        row = _instance(
+            call, one, in_series[one.series.id], _wanted(datasets[one.version_id], query) if datasets else ""
+        )
         left -= len(row)
         if rows and left < 0:
             return answer(call, rows, True, query)
@@ -168,21 +173,29 @@ def _series(call: Call, series: queries.Series, *, with_study: bool) -> str:
     )
 
 
-def _instance(call: Call, instance: InstanceRow, path: dict[str, str], query: Asked, more: str) -> str:
-    """``more`` stands for all of the prebuilt parts where the dataset itself was looked through."""
+def _of_series(instance: InstanceRow, path: dict[str, str], query: Asked) -> str:
+    """What an instance of a search has of its study and series."""
+    wants_study = "study" not in path or bool(query.fields & set(STUDY_TAGS))
+    wants_series = "series" not in path or bool(query.fields & set(SERIES_TAGS))
+    study = instance.series.study_json if wants_study else f'"0020000D":{_uid(instance.study_uid)}'
+    series = instance.series.series_json if wants_series else f'"0020000E":{_uid(instance.series_uid)}'
+    return f"{study},{series}"
+
+
+def _instance(call: Call, instance: InstanceRow, of_series: str, more: str) -> str:
+    """``more`` stands for the prebuilt parts where the dataset itself was looked through."""
     url = call.instance_url(instance.study_uid, instance.series_uid, instance.sop_uid)
-    parts = [b"".join(absolute([more.encode()], url)).decode()] if more else [instance.json]
-    if not more:
-        wants_study = "study" not in path or bool(query.fields & set(STUDY_TAGS))
-        wants_series = "series" not in path or bool(query.fields & set(SERIES_TAGS))
-        parts.append(instance.series.study_json if wants_study else f'"0020000D":{_uid(instance.study_uid)}')
-        parts.append(instance.series.series_json if wants_series else f'"0020000E":{_uid(instance.series_uid)}')
-    parts.append('"00080056":{"vr":"CS","Value":["ONLINE"]}')
-    parts.append(f'"00081190":{{"vr":"UR","Value":["{url}"]}}')
-    parts.append(f'"00083002":{_uid(instance.transfer_syntax)}')
-    return "{" + ",".join(part for part in parts if part) + "}"
+    if more:
+        members = b"".join(absolute([more.encode()], url)).decode()
+    else:
+        members = f"{instance.json},{of_series}"
+    return (
+        f'{{{members},"00080056":{{"vr":"CS","Value":["ONLINE"]}},"00081190":{{"vr":"UR","Value":["{url}"]}},'
+        f'"00083002":{_uid(instance.transfer_syntax)}}}'
+    )
 
 
+@lru_cache(maxsize=256)
 def _uid(uid: str) -> str:
     return f'{{"vr":"UI","Value":[{orjson.dumps(uid).decode()}]}}'
 

@@ -15,7 +15,6 @@ from sinfonietta.common.errors import NotFound, Unavailable
 from sinfonietta.dicom import queries
 from sinfonietta.dicom.errors import BadRequest, NotAcceptable
 from sinfonietta.dicom.image.options import Format, RenderOptions
-from sinfonietta.dicom.models import DicomInstance
 from sinfonietta.dicom.sandbox import isolation
 from sinfonietta.interfaces.dicomweb import media
 from sinfonietta.interfaces.dicomweb.doors import Call, door
@@ -87,7 +86,7 @@ def thumbnail(call: Call, frames: list[int] | None = None, **path: str) -> HttpR
 
 
 def of_instance(
-    call: Call, row: DicomInstance, frames: list[int], options: RenderOptions, wanted: Sequence[media.Accepted]
+    call: Call, row: queries.Stored, frames: list[int], options: RenderOptions, wanted: Sequence[media.Accepted]
 ) -> HttpResponseBase:
     """The first that can be made of what is wanted. Raises NotAcceptable, NotFound, Unavailable."""
     if row.sop_class in DOCUMENTS:
@@ -170,14 +169,14 @@ def _viewport(asked: str) -> tuple[tuple[int, int], tuple[float, float, float, f
     return size, (x, y, width, height)
 
 
-def _check(row: DicomInstance, frames: Sequence[int]) -> None:
+def _check(row: queries.Stored, frames: Sequence[int]) -> None:
     if not row.frames:
         raise NotAcceptable("The instance holds no image.")
     if not all(1 <= frame <= row.frames for frame in frames):
         raise NotFound(f"The instance has {row.frames} frames.")
 
 
-def picture(row: DicomInstance, frames: Sequence[int], options: RenderOptions) -> HttpResponse:
+def picture(row: queries.Stored, frames: Sequence[int], options: RenderOptions) -> HttpResponse:
     """One frame as one picture. Raises NotAcceptable, NotFound, Unavailable."""
     if len(frames) != 1:
         raise NotAcceptable("One frame makes one picture; ask for them one by one, or in multipart/related.")
@@ -196,12 +195,12 @@ def _made(media_type: str, make: Callable[[], bytes]) -> HttpResponse:
     return HttpResponse(made, content_type=media_type, headers={"Cache-Control": "private, no-cache"})
 
 
-def _animated(row: DicomInstance, options: RenderOptions) -> bytes:
+def _animated(row: queries.Stored, options: RenderOptions) -> bytes:
     return isolation.pool().animate(path_of(row), options)
 
 
 def _pictures(
-    rows: Sequence[DicomInstance], media_type: str, options: RenderOptions, frames: Sequence[int] = (1,)
+    rows: Sequence[queries.Stored], media_type: str, options: RenderOptions, frames: Sequence[int] = (1,)
 ) -> Iterator[Part]:
     """Each as a part when its turn has come; what cannot be drawn is left out."""
     for row in rows:
@@ -213,22 +212,22 @@ def _pictures(
             yield Part(media_type, len(drawn), partial(iter, (drawn,)))
 
 
-def _document(call: Call, row: DicomInstance, wanted: Sequence[media.Accepted]) -> HttpResponseBase:
+def _document(call: Call, row: queries.Stored, wanted: Sequence[media.Accepted]) -> HttpResponseBase:
     """The document, for a browser to show in a frame of our own pages; what could run script is no page there."""
     media_type = DOCUMENTS[row.sop_class]
     _acceptable(wanted, media_type)
-    document = bulk_of(row, DOCUMENT)
+    document = bulk_of(call.request, row, DOCUMENT)
     headers = {"Content-Disposition": "inline", "X-Frame-Options": "SAMEORIGIN"}
     if media_type != "application/pdf":
         headers = {"Content-Disposition": "attachment", "Content-Security-Policy": SANDBOX}
     return plain(call.request, Part(media_type, document.size_bytes, document.content), **headers)
 
 
-def _video(call: Call, row: DicomInstance, wanted: Sequence[media.Accepted]) -> HttpResponseBase:
+def _video(call: Call, row: queries.Stored, wanted: Sequence[media.Accepted]) -> HttpResponseBase:
     """The stream as it is stored; nothing here makes another one of it."""
     media_type = media.FRAME_TYPES[row.transfer_syntax]
     _acceptable(wanted, media_type)
-    video = video_of(row)
+    video = video_of(call.request, row)
     return plain(call.request, Part(media_type, video.size_bytes, video.content), **{"Content-Disposition": "inline"})
 
 

@@ -12,10 +12,9 @@ from django.http.response import HttpResponseBase
 from sinfonietta.common.errors import Unavailable
 from sinfonietta.dicom import queries, removal
 from sinfonietta.dicom.dataset.native import to_xml
-from sinfonietta.dicom.dataset.packing import dataset_blocks, dataset_of
+from sinfonietta.dicom.dataset.packing import dataset_blocks, dataset_of, header_of
 from sinfonietta.dicom.errors import NotAcceptable
 from sinfonietta.dicom.image.options import NATIVE_TARGETS, TARGETS
-from sinfonietta.dicom.models import DicomInstance
 from sinfonietta.dicom.sandbox import isolation
 from sinfonietta.dicom.sandbox.delivery import Delivery, deliver
 from sinfonietta.interfaces.dicomweb import media
@@ -25,7 +24,6 @@ from sinfonietta.interfaces.dicomweb.parts import Part, gathered, multipart, pla
 from sinfonietta.interfaces.dicomweb.pixels import bulk_of, frames_of, path_of
 from sinfonietta.interfaces.http.content import piece, serve_blob
 from sinfonietta.interfaces.http.encodings import takes_gzip
-from sinfonietta.library.models import Node
 
 PIXELS = frozenset({"bulk/7FE00008", "bulk/7FE00009", "bulk/7FE00010"})
 TAGS = {"study": "0020000D", "series": "0020000E", "instance": "00080018"}
@@ -36,7 +34,7 @@ def keys_of(path: dict[str, str]) -> dict[str, str]:
     return {TAGS[name]: uid for name, uid in path.items()}
 
 
-def _one(call: Call, study: str, series: str, instance: str) -> DicomInstance:
+def _one(call: Call, study: str, series: str, instance: str) -> queries.Stored:
     return queries.instance(actor=call.actor, root=call.root, study=study, series=series, uid=instance)
 
 
@@ -44,17 +42,16 @@ def _one(call: Call, study: str, series: str, instance: str) -> DicomInstance:
 def metadata(call: Call, **path: str) -> HttpResponseBase:
     """All attributes of a study, a series or an instance, bulk data by address (PS3.18 10.4.1.1.2)."""
     content_type = media.of_metadata(call.request)
-    if "instance" in path:
-        row = _one(call, **path)
-        call.audit("dicom.metadata", row.node)
-        return _answer(call, [row], content_type)
     keys = keys_of(path)
-    for container in queries.containers(actor=call.actor, root=call.root, keys=keys):
-        call.audit("dicom.metadata", container)
+    if "instance" in path:
+        call.audit("dicom.metadata", _one(call, **path).node)
+    else:
+        for container in queries.containers(actor=call.actor, root=call.root, keys=keys):
+            call.audit("dicom.metadata", container)
     return _answer(call, queries.datasets(actor=call.actor, root=call.root, keys=keys), content_type)
 
 
-def _answer(call: Call, rows: Iterable[DicomInstance], content_type: str) -> HttpResponseBase:
+def _answer(call: Call, rows: Iterable[queries.Dataset], content_type: str) -> HttpResponseBase:
     if content_type == media.XML:
         return multipart(call.request, (_xml(call, row) for row in rows), media.XML)
     headers = {"Cache-Control": "private, no-cache"}
@@ -67,21 +64,21 @@ def _answer(call: Call, rows: Iterable[DicomInstance], content_type: str) -> Htt
     return StreamingHttpResponse(content, content_type=content_type, headers=headers)
 
 
-def _xml(call: Call, row: DicomInstance) -> Part:
+def _xml(call: Call, row: queries.Dataset) -> Part:
     """A dataset as XML; one that is too large for this process is made by one that may die."""
-    dataset = dataset_of(row.header.dataset, queries.MOST_TEXT_BYTES)
-    document = to_xml(dataset) if dataset is not None else isolation.pool().xml(path_of(row))
-    url = call.instance_url(row.study_uid, row.series_uid, row.sop_uid)
-    document = document.replace(b'<BulkData uri="bulk/', f'<BulkData uri="{url}/bulk/'.encode())
+    uids = row.study_uid, row.series_uid, row.sop_uid
+    dataset = dataset_of(row.packed, queries.MOST_TEXT_BYTES)
+    document = to_xml(dataset) if dataset is not None else isolation.pool().xml(path_of(_one(call, *uids)))
+    document = document.replace(b'<BulkData uri="bulk/', f'<BulkData uri="{call.instance_url(*uids)}/bulk/'.encode())
     return Part(media.XML, len(document), partial(iter, (document,)))
 
 
-def _json(call: Call, rows: Iterable[DicomInstance]) -> Iterator[bytes]:
+def _json(call: Call, rows: Iterable[queries.Dataset]) -> Iterator[bytes]:
     before = b"["
     for row in rows:
         url = call.instance_url(row.study_uid, row.series_uid, row.sop_uid)
         yield before
-        yield from absolute(dataset_blocks(row.header.dataset), url)
+        yield from absolute(dataset_blocks(row.packed), url)
         before = b","
     yield b"]"
 
@@ -127,13 +124,13 @@ def retrieved(call: Call, **path: str) -> HttpResponseBase:
     return stored_file(call, rows[0])
 
 
-def stored_file(call: Call, row: DicomInstance) -> HttpResponseBase:
+def stored_file(call: Call, row: queries.Stored) -> HttpResponseBase:
     """The file as it is stored, with ranges and conditions."""
-    version, name = row.version, f"{row.sop_uid}.dcm"
-    return serve_blob(call.request, version.blob, name=name, media_type=media.DICOM, modified=version.created)
+    name = f"{row.sop_uid}.dcm"
+    return serve_blob(call.request, row.blob, name=name, media_type=media.DICOM, modified=row.created)
 
 
-def _form(call: Call, rows: list[DicomInstance], *, alone: bool) -> tuple[bool, str]:
+def _form(call: Call, rows: list[queries.Stored], *, alone: bool) -> tuple[bool, str]:
     """Whether files go as parts, and the transfer syntax that they are wanted in, empty: as stored.
 
     Raises NotAcceptable.
@@ -155,17 +152,17 @@ def _form(call: Call, rows: list[DicomInstance], *, alone: bool) -> tuple[bool, 
     )
 
 
-def converted(row: DicomInstance, syntax: str) -> Delivery:
+def converted(row: queries.Stored, syntax: str) -> Delivery:
     """A file on its way in another transfer syntax. Raises NotAcceptable where it cannot be had so, Unavailable."""
     try:
-        return deliver(path_of(row), queries.header(row), syntax)
+        return deliver(path_of(row), header_of(row.places), syntax)
     except isolation.Busy as error:
         raise Unavailable(str(error)) from error
     except isolation.IsolationError as error:
         raise NotAcceptable(f"The instance cannot be had in that transfer syntax: {error}") from error
 
 
-def _in_syntax(call: Call, rows: list[DicomInstance], syntax: str) -> Iterator[Part]:
+def _in_syntax(call: Call, rows: list[queries.Stored], syntax: str) -> Iterator[Part]:
     """Files in a transfer syntax; one that cannot be had in it comes as it is stored, and its part says so."""
     for row in rows:
         try:
@@ -178,15 +175,15 @@ def _in_syntax(call: Call, rows: list[DicomInstance], syntax: str) -> Iterator[P
             yield _file_part(call, row)
 
 
-def converted_part(call: Call, row: DicomInstance, delivery: Delivery) -> Part:
+def converted_part(call: Call, row: queries.Stored, delivery: Delivery) -> Part:
     """A converted file as a part; what has no pixels is not compressed."""
     syntax = delivery.target if row.frames or delivery.target in NATIVE_TARGETS else media.EXPLICIT
     url = call.instance_url(row.study_uid, row.series_uid, row.sop_uid)
     return Part(f"{media.DICOM}; transfer-syntax={syntax}", delivery.size_bytes, delivery.blocks, url)
 
 
-def _file_part(call: Call, row: DicomInstance) -> Part:
-    blob = row.version.blob
+def _file_part(call: Call, row: queries.Stored) -> Part:
+    blob = row.blob
     syntax = f"; transfer-syntax={row.transfer_syntax}" if syntax_of(row.transfer_syntax) else ""
     url = call.instance_url(row.study_uid, row.series_uid, row.sop_uid)
     return Part(media.DICOM + syntax, blob.size_bytes, partial(piece, call.request, blob), url)
@@ -196,8 +193,8 @@ def _file_part(call: Call, row: DicomInstance) -> Part:
 def frames(call: Call, study: str, series: str, instance: str, frames: list[int]) -> HttpResponseBase:
     """Frames, by default as they are stored (PS3.18 10.4.1.1.6)."""
     row = _one(call, study, series, instance)
-    found, in_parts = frames_of(row, frames, media.accepted(call.request))
-    call.audit("dicom.frames", _container(row))  # one event for a stretch of frames, not one each
+    found, in_parts = frames_of(call.request, row, frames, media.accepted(call.request))
+    call.audit("dicom.frames", row.container)  # one event for a stretch of frames, not one each
     if not in_parts:
         return plain(call.request, Part(found[0].content_type, found[0].size_bytes, found[0].content))
     parts = [Part(frame.content_type, frame.size_bytes, frame.content) for frame in found]
@@ -208,8 +205,8 @@ def frames(call: Call, study: str, series: str, instance: str, frames: list[int]
 def bulk(call: Call, study: str, series: str, instance: str, uri: str) -> HttpResponseBase:
     """A value that metadata names by address, nested ones too (PS3.18 10.4.1.1.5)."""
     row = _one(call, study, series, instance)
-    values = bulk_of(row, f"bulk/{uri}")
-    call.audit("dicom.frames", _container(row))
+    values = bulk_of(call.request, row, f"bulk/{uri}")
+    call.audit("dicom.frames", row.container)
     for one in media.accepted(call.request):
         if one.inner not in {media.OCTETS, values.media_type, "*/*", "application/*"}:
             continue
@@ -242,22 +239,17 @@ def _all_bulk(call: Call, path: dict[str, str], wanted: Callable[[str], bool]) -
     def parts() -> Iterator[Part]:
         for row in rows:
             url = call.instance_url(row.study_uid, row.series_uid, row.sop_uid)
-            for uri in filter(wanted, queries.header(row).bulk):
-                values = bulk_of(row, uri)
+            for uri in filter(wanted, header_of(row.places).bulk):
+                values = bulk_of(call.request, row, uri)
                 yield Part(values.content_type, values.size_bytes, values.content, f"{url}/{uri}")
 
     return multipart(call.request, parts(), media.OCTETS)
 
 
-def _audit(call: Call, rows: list[DicomInstance]) -> None:
+def _audit(call: Call, rows: list[queries.Stored]) -> None:
     """One event for a file, or one for each container of a study or series."""
     if len(rows) == 1:
         call.audit("dicom.retrieved", rows[0].node)
     else:
-        for container in {_container(row) for row in rows}:
+        for container in {row.container for row in rows}:
             call.audit("dicom.retrieved", container)
-
-
-def _container(row: DicomInstance) -> Node:
-    assert row.series is not None
-    return row.series.container

@@ -11,7 +11,6 @@ from django.http.response import HttpResponseBase
 from sinfonietta.dicom import queries
 from sinfonietta.dicom.errors import BadRequest, NotAcceptable
 from sinfonietta.dicom.image.options import TARGETS, RenderOptions
-from sinfonietta.dicom.models import DicomInstance
 from sinfonietta.interfaces.dicomweb import media, rendered
 from sinfonietta.interfaces.dicomweb.doors import Call, door
 from sinfonietta.interfaces.dicomweb.parts import plain
@@ -52,7 +51,7 @@ def retrieve(call: Call) -> HttpResponseBase:
     raise NotAcceptable("An instance can be had as application/dicom, image/jpeg, image/png or image/gif.")
 
 
-def _wanted(call: Call, row: DicomInstance) -> list[media.Accepted]:
+def _wanted(call: Call, row: queries.Stored) -> list[media.Accepted]:
     """What the client takes; where that is anything, what the standard has as default for such an instance."""
     stated = call.request.GET.get("contentType")
     wanted = media.read(stated) if stated else media.accepted(call.request)
@@ -62,7 +61,7 @@ def _wanted(call: Call, row: DicomInstance) -> list[media.Accepted]:
     return wanted
 
 
-def _file(call: Call, row: DicomInstance, syntax: str) -> HttpResponseBase:
+def _file(call: Call, row: queries.Stored, syntax: str) -> HttpResponseBase:
     """The file in the transfer syntax asked for; where none is, in explicit little endian if it can be had so."""
     is_asked = "transferSyntax" in call.request.GET
     if row.transfer_syntax == syntax or (is_asked and syntax == "*"):

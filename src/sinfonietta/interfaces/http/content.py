@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from datetime import datetime
@@ -178,16 +179,28 @@ def _several(
 def piece(request: HttpRequest, blob: Blob, start: int = 0, length: int | None = None) -> Iterator[bytes]:
     """Bytes in the middle of an answer: by the kernel where the server lends its socket (gunicorn), else in blocks.
 
-    Whatever was given to the server before is on the wire by then, as gunicorn keeps nothing back. Raises Damaged.
+    Whatever was given to the server before is on the wire by then, as gunicorn keeps nothing back. Not for an answer
+    without a length, whose chunks the server frames: see ``by_server``. Raises Damaged.
     """
     connection, path = request.META.get("gunicorn.socket"), store.default().path(blob)
     if path is None or connection is None or isinstance(connection, SSLSocket):
         yield from store.default().open(blob, start, length)
         return
     left = blob.size_bytes - start if length is None else length
-    with path.open("rb", buffering=0) as stream:
-        if connection.sendfile(stream, start, left) != left:
-            raise Damaged("The stored bytes end too early.")
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        while left:
+            sent = os.sendfile(connection.fileno(), descriptor, start, left)
+            if not sent:
+                raise Damaged("The stored bytes end too early.")
+            start, left = start + sent, left - sent
+    finally:
+        os.close(descriptor)
+
+
+def by_server(request: HttpRequest) -> None:
+    """Let the server send every byte of this answer: it has no length, and what the kernel sends is in no chunk."""
+    request.META.pop("gunicorn.socket", None)
 
 
 def hold(response: StreamingHttpResponse, slot: Slot | None) -> StreamingHttpResponse:

@@ -1,6 +1,6 @@
 """Reads of the library. Everything takes the actor and begins with what the actor may read."""
 
-from sinfonietta.library.queries.audit import audit_of, note_read
+from sinfonietta.library.queries.audit import Place, audit_of, note_read
 from sinfonietta.library.queries.changes import Changes, changes
 from sinfonietta.library.queries.entries import Entry
 from sinfonietta.library.queries.files import ManifestRow, manifest, metadata, version, versions
@@ -25,6 +25,7 @@ __all__ = [
     "GrantRow",
     "Grants",
     "ManifestRow",
+    "Place",
     "Reach",
     "TrashEntry",
     "audit_of",
