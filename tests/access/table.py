@@ -151,7 +151,12 @@ TUS = [
 ]  # fmt: skip
 
 
-def _dicomweb(root: str, reads: Rule, lists: Rule, stores: Rule, deletes: Rule) -> list[Row]:
+BESIDE = rule(409, writer=OK, manager=OK, owner=OK, **{READ_TOKEN: 409})
+"""STOW-RS answers 409 where nothing could be stored; it says so of what is hidden as of what may only be read."""
+HIDDEN_ROOT = {"stranger": 404, "administrator": 404, "auditor": 404}
+
+
+def _dicomweb(root: str, reads: Rule, lists: Rule, stores: Rule, deletes: Rule, beside: Rule) -> list[Row]:
     study = f"{root}studies/{STUDY}"
     series = f"{study}/series/{SERIES}"
     instance = f"{series}/instances/{INSTANCE}"
@@ -174,12 +179,13 @@ def _dicomweb(root: str, reads: Rule, lists: Rule, stores: Rule, deletes: Rule) 
         page(f"{url}/{what}", reads, costly=True) for url in (study, series) for what in ("rendered", "thumbnail")
     ]
     stored = [f"/{root}studies", f"/{study}"]
-    return found + [Row("POST", url, stores, body_of(ct()), parts, costly=True) for url in stored]
+    found += [Row("POST", url, stores, body_of(ct()), parts, costly=True) for url in stored]
+    return [*found, Row("POST", f"/{root}beside/studies", beside, body_of(ct()), parts)]
 
 
-DICOMWEB = _dicomweb("dicomweb/", READ, ANYONE, ANYONE_WRITES, WRITE)
-IN_COLLECTION = _dicomweb("dicomweb/collections/{collection}/", READ, READ, WRITE, WRITE)
-IN_FOLDER = _dicomweb("dicomweb/folders/{folder}/", READ, READ, WRITE, WRITE)
+DICOMWEB = _dicomweb("dicomweb/", READ, ANYONE, ANYONE_WRITES, WRITE, BESIDE)
+IN_COLLECTION = _dicomweb("dicomweb/collections/{collection}/", READ, READ, WRITE, WRITE, BESIDE | HIDDEN_ROOT)
+IN_FOLDER = _dicomweb("dicomweb/folders/{folder}/", READ, READ, WRITE, WRITE, BESIDE | HIDDEN_ROOT)
 
 PAGES = [
     page("", ANYONE), page("shared", ANYONE), form("collections", ANYONE_WRITES, "name=n"),

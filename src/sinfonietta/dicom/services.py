@@ -1,7 +1,7 @@
 """Filing instances that arrive by a DICOM door, as files like all others.
 
 A series becomes a fileset in a folder for its study. Where a series of the study lies below the target already, what
-comes later joins it, whatever it is called by then.
+comes later joins it, whatever it is called by then. ``Beside`` files what a viewer made of a study, without a target.
 """
 
 from __future__ import annotations
@@ -103,8 +103,12 @@ class Filing:
 
     def __init__(self, *, actor: Actor, target: UUID, study: str = "") -> None:
         """Raises NotFound, Forbidden when the actor may not write to the target: before any byte is accepted."""
-        self.actor = actor
         self.target = access.require(actor, target, Level.WRITE)
+        self._begin(actor, self.target, study)
+
+    def _begin(self, actor: Actor, root: Node | None, study: str) -> None:
+        self.actor = actor
+        self.root = root
         self.study = study
         self.results: list[Stored] = []
         self._waiting: list[Waiting] = []
@@ -127,10 +131,15 @@ class Filing:
         if header is None:
             self.results.append(arrived.result)
             return
-        result = self._judged(header)
-        self.results.append(result)
+        result, place = self._judged(header), None
         if not result.reason:
-            parent, folders = self._place(header)
+            try:
+                place = self._place(header)
+            except Problem as problem:
+                result = replace(result, reason=reason_of(problem), problem=str(problem))
+        self.results.append(result)
+        if place is not None:
+            parent, folders = place
             name = f"{header.sop_instance_uid}.dcm"
             item = Item(
                 arrived.staged, arrived.sha256, arrived.size_bytes, parent, name, folders,
@@ -185,7 +194,7 @@ class Filing:
     def _missing(self, entries: list[Waiting]) -> list[Waiting]:
         """Those that are not filed below the target yet, as this instance."""
         seen = DicomInstance.objects.filter(
-            visible(self.actor, self.target, "series__"),
+            visible(self.actor, self.root, "series__"),
             sop_uid__in={header.sop_instance_uid for _, _, header in entries},
         )
         there: dict[str, list[DicomInstance]] = {}
@@ -216,17 +225,18 @@ class Filing:
         if own is not None:
             return own.container.uid, ()
         sibling = rows.first()
-        if sibling is not None and sibling.container.parent is not None and self._may_write(sibling.container.parent):
-            parent = sibling.container.parent
+        parent = sibling.container.parent if sibling else None
+        if parent is not None and self._is_inside(parent) and self._may_write(parent):
             return parent.uid, self._free(parent, (), series_name(header), header.series_uid)
         folder = self._free(self.target, (), study_name(header), header.study_uid)
         return self.target.uid, self._free(self.target, folder, series_name(header), header.series_uid)
 
+    def _is_inside(self, node: Node) -> bool:
+        return node.id == self.target.id or node.ancestry.startswith(self.target.below)
+
     def _may_write(self, node: Node) -> bool:
-        """Whether a place above an own series is one to file in: in the target, and the actor's to write."""
-        inside = node.id == self.target.id or node.ancestry.startswith(self.target.below)
         try:
-            return inside and bool(access.require(self.actor, node.uid, Level.WRITE))
+            return bool(access.require(self.actor, node.uid, Level.WRITE))
         except (NotFound, Forbidden):
             return False
 
@@ -243,6 +253,35 @@ class Filing:
         if key not in self._taken:
             self._taken[key] = Node.objects.filter(parent=parent, name=name, trash=None).exists()
         return self._taken[key]
+
+
+class Beside(Filing):
+    """Files each instance beside the study that it belongs to, as that lies below ``root`` (None: anywhere).
+
+    Its series becomes a fileset in the folder that holds the study's series; where these are in several places, in
+    the one among those that the actor may write that was there first. A series that is there already is joined.
+    """
+
+    def __init__(self, *, actor: Actor, root: Node | None) -> None:
+        self._begin(actor, root, "")
+
+    def _find_place(self, header: Header) -> tuple[UUID, tuple[str, ...]]:
+        """Raises NotFound where the actor sees nothing of the study, Forbidden where they may not write beside it."""
+        rows = DicomSeries.objects.filter(visible(self.actor, self.root), study_uid=header.study_uid)
+        if not rows.exists():
+            raise NotFound("There is nothing of the study that this belongs to, or it is not yours to see.")
+        rows = rows.filter(access.within(self.actor, Level.WRITE, "container__"))
+        rows = rows.select_related("container__parent").order_by("id")
+        own = rows.filter(series_uid=header.series_uid).first()
+        found = own or rows.first()
+        if found is None or not self._may_write(found.container):
+            raise Forbidden("You may read this study, but not write in the folder that holds it.")
+        place = found.container
+        if own is None and place.kind == Node.Kind.FILESET and place.parent and self._may_write(place.parent):
+            place = place.parent
+        if own or place.kind == Node.Kind.FILESET:
+            return place.uid, ()
+        return place.uid, self._free(place, (), series_name(header), header.series_uid)
 
 
 def _same(entry: Waiting, row: DicomInstance) -> bool:
