@@ -72,7 +72,7 @@ def send(context: JobContext) -> dict[str, Any]:
             sent += 1
         else:
             failed.append({"instance": row.sop_uid, "status": f"{status:04X}"})
-        context.progress((sent + len(failed)) / total, f"{sent} of {total} instances are sent.")
+        context.progress((sent + len(failed)) / total, f"{sent} of {total} instances are sent to {peer.ae_title}.")
     if not sent:
         raise Invalid(f"{peer.ae_title} took none of {total} instances (status {failed[0]['status']}).")
     return {"sent": sent, "failed": len(failed), "failures": failed[:100]}
