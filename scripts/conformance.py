@@ -71,6 +71,11 @@ An attribute that cannot be matched is refused with 400, by its name.
   of ASCII letters.
 - `includefield`: any attribute by tag, keyword or path (of a path the whole sequence comes), or `all`; at the level of
   studies and series what the tables below list, at that of instances the whole dataset.
+- What tables 10.6.3-3 to 10.6.3-5 require without a condition is in every answer, empty where the instance has no such
+  attribute: date, time, ID, accession number and referring physician of the study, name, ID, birth date and sex of the
+  patient, modality and number of the series, number of the instance. Other attributes that an instance lacks are left
+  out; empty ones come empty. (What was filed before this was so follows with `sinfonietta reindex`.) C-FIND answers each
+  key that was asked for, empty where there is nothing.
 - Of a study or series that lies in several places its instances are counted once, and the attributes are those of the
   instance filed last among those that the account sees.
 """

@@ -66,6 +66,7 @@ class Requestor:
         try:
             self.association = self._associate(node, list(proposals))
         except (OSError, Closed, ProtocolError) as error:
+            said = getattr(error, "strerror", "") or error
             raise CallFailed(f"{node.called} at {node.host}:{node.port} cannot be reached: {said}") from error
 
     def _associate(self, node: Node, proposals: list[Proposal]) -> Association:
