@@ -90,7 +90,7 @@ def members(found: Dataset, tags: Iterable[str]) -> str:
 
     ``found`` is what ``indexed`` gave. Empty attributes stay; absent ones do not, unless an answer always has them.
     """
-    said = found | {tag: {"vr": vr} for tag, vr in ALWAYS_ANSWERED.items() if tag not in found}
+    said = {tag: {"vr": vr} for tag, vr in ALWAYS_ANSWERED.items()} | dict(found)
     return ",".join(f'"{tag}":{orjson.dumps(said[tag]).decode()}' for tag in tags if tag in said)
 
 
