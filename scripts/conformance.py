@@ -24,7 +24,7 @@ from sinfonietta.dicom.image.options import TARGETS
 from sinfonietta.dicom.image.render import MOST_FRAMES
 from sinfonietta.dicom.index import matching
 from sinfonietta.dicom.network import negotiation
-from sinfonietta.interfaces.dicomweb import capabilities, media, qido, rendered, stow, urls
+from sinfonietta.interfaces.dicomweb import capabilities, media, qido, rendered, report_text, stow, urls
 from sinfonietta.interfaces.dimse import find
 
 HEAD = """# DICOM conformance statement
@@ -103,7 +103,9 @@ RENDERED = """## Rendered (PS3.18 8.3.5, 8.7.4)
   for each of its images; as a single part, the image that stands for it.
 - Videos come as the stream that is stored, with its media type; no other one is made (406).
 - Encapsulated documents come as what they are: {documents}.
-- Structured reports, waveforms, RT objects: 406; the portal shows them.
+- Structured reports and key object selections as `text/html` (default; a page without script) or `text/plain`: the tree
+  of the report, of more than {most_items:,} items the upper levels.
+- Waveforms, RT objects: 406; the portal shows RT objects.
 - Parameters: `window` (center, width, and linear, linear-exact or sigmoid), `viewport` (size; region of the source, turned
   over where its width or height is negative; scaled up or down to fit), `quality` (JPEG), `annotation` (below),
   `charset`, `iccprofile` (understood, and no profile is embedded). Unknown ones are refused with 400.
@@ -116,6 +118,9 @@ Media types: {stored}; or one `application/dicom` without parts. Bulk data of me
 none is ever followed. Metadata become files in explicit VR little endian (UTF-8), or in the transfer syntax of their
 compressed pixel data. A request has up to {most_parts} parts; instances are filed in batches, and what cannot be filed
 fails alone.
+
+At `beside/studies` each instance is filed beside the study that it belongs to, as that lies below the root and the account
+may write; of a study that it may only read, or does not see, 0124.
 
 Status: 200 all stored, 202 some, 409 none; 400, 413, 415 where the body is none. Storing the same bytes again succeeds
 and changes nothing; other content under a known UID is stored beside it, both marked as in conflict, with a `Warning`.
@@ -175,7 +180,7 @@ def page() -> str:
         *_attributes(),
         RETRIEVE,
         *_syntaxes(),
-        RENDERED.format(documents=documents, most_frames=MOST_FRAMES),
+        RENDERED.format(documents=documents, most_frames=MOST_FRAMES, most_items=report_text.MOST_ITEMS),
         *_annotations(),
         STORE.format(stored=", ".join(f"`{kind}`" for kind in capabilities.STORED), most_parts=f"{stow.MOST_PARTS:,}")
         + "\n".join(f"| {getattr(services, name):04X} | {said} |" for name, said in REASONS.items())
