@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sinfonietta.common.errors import Unavailable
 from sinfonietta.dicom.dataset.parse import MEDIA_TYPE
-from sinfonietta.dicom.radiation.irradiation import SOP_CLASSES
+from sinfonietta.dicom.radiation.irradiation import may_be_told_by
 from sinfonietta.dicom.sandbox import isolation
 from sinfonietta.ingest.hooks import Arrival, Verdict
 from sinfonietta.library.models import Version
@@ -30,7 +30,7 @@ def inspect(arrival: Arrival) -> Verdict | None:
     if not header.complete:
         return Verdict({"dicom": header}, Version.State.INCOMPLETE, header.problem, MEDIA_TYPE)
     facts: dict[str, object] = {"dicom": header}
-    if header.modality == "SR" or header.sop_class_uid in SOP_CLASSES:
+    if may_be_told_by(header.modality, header.sop_class_uid):
         facts |= {"dose": LATER} if arrival.size_bytes > MOST_BYTES else _dose(arrival)
     return Verdict(facts, media_type=MEDIA_TYPE)
 

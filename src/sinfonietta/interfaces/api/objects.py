@@ -114,6 +114,7 @@ class PatientDoseShape(DoseSumShape):
 
 class DosesShape(S):
     reports = serializers.IntegerField()
+    is_cut = serializers.BooleanField(help_text="There are more reports; these are the ones that were filed last")
     events = serializers.IntegerField(help_text="Different irradiations")
     sums = DoseSumShape(many=True)
     patients = PatientDoseShape(many=True)
