@@ -135,6 +135,7 @@ API = [
     json("POST", "peers/{peer}/send", PEER_USE, ONE_STUDY),
     json("POST", "peers/{peer}/fetch", PEER_USE, ONE_STUDY),
     json("POST", "peers/{peer}/mirror", PEER_USE, "{}"),
+    json("PUT", "peers/{peer}/mirror", PEER_USE, '{"every_h": null}'),
     json("GET", "audit?node={folder}", MANAGE | {"auditor": OK}), json("GET", "audit", AUDITOR),
 ]  # fmt: skip
 
@@ -207,7 +208,8 @@ PAGES = [
     page("dicom-nodes", ANYONE), form("dicom-nodes", ADMIN, "ae_title=NEW&host=127.0.0.1&port=104&account=owner"),
     page("dicom-nodes/{peer}", OWN_AND_SITE), form("dicom-nodes/{peer}/echo", OWN_AND_SITE),
     form("dicom-nodes/{peer}/remove", ADMIN), form("dicom-nodes/{peer}/fetch", PEER_USE, f"study={STUDY}"),
-    form("dicom-nodes/{peer}/mirror", PEER_USE), form("dicom-nodes/send", PEER_USE, "to={peer}&study=" + STUDY),
+    form("dicom-nodes/{peer}/mirror", PEER_USE), form("dicom-nodes/{peer}/schedule", PEER_USE, "every_h=6"),
+    form("dicom-nodes/send", PEER_USE, "to={peer}&study=" + STUDY),
     page("account", ANYONE), form("account/profile", ANYONE_ADMINISTERS, "full_name=n"),
     form("account/password", ANYONE_ADMINISTERS, "old={password}&new=another-long-one"),
     form("account/sessions", ANYONE_ADMINISTERS), form("account/tokens", ANYONE_ADMINISTERS, "name=n&scope=read"),

@@ -26,6 +26,7 @@ JOBS = {
     "dicom.fetch": "Fetching from a DICOM node",
     "dicom.mirror": "Mirror of a DICOM node",
     "dicom.commit": "Storage commitment",
+    "dicom.mirrors": "Mirrors that are due",
     "dicom.histograms": "Dose-volume histogram",
     "dicom.reindex": "Reading of DICOM files again",
 }
