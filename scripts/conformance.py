@@ -24,7 +24,7 @@ from sinfonietta.dicom.image.options import TARGETS
 from sinfonietta.dicom.image.render import MOST_FRAMES
 from sinfonietta.dicom.index import matching
 from sinfonietta.dicom.network import negotiation
-from sinfonietta.interfaces.dicomweb import capabilities, media, qido, rendered, stow, urls
+from sinfonietta.interfaces.dicomweb import capabilities, media, qido, rendered, report_text, stow, urls
 from sinfonietta.interfaces.dimse import find
 
 HEAD = """# DICOM conformance statement
@@ -72,6 +72,11 @@ An attribute that cannot be matched is refused with 400, by its name.
   of ASCII letters.
 - `includefield`: any attribute by tag, keyword or path (of a path the whole sequence comes), or `all`; at the level of
   studies and series what the tables below list, at that of instances the whole dataset.
+- What tables 10.6.3-3 to 10.6.3-5 require without a condition is in every answer, empty where the instance has no such
+  attribute: date, time, ID, accession number and referring physician of the study, name, ID, birth date and sex of the
+  patient, modality and number of the series, number of the instance. Other attributes that an instance lacks are left
+  out; empty ones come empty. (What was filed before this was so follows with `sinfonietta reindex`.) C-FIND answers each
+  key that was asked for, empty where there is nothing.
 - Of a study or series that lies in several places its instances are counted once, and the attributes are those of the
   instance filed last among those that the account sees.
 """
@@ -99,7 +104,9 @@ RENDERED = """## Rendered (PS3.18 8.3.5, 8.7.4)
   for each of its images; as a single part, the image that stands for it.
 - Videos come as the stream that is stored, with its media type; no other one is made (406).
 - Encapsulated documents come as what they are: {documents}.
-- Structured reports, waveforms, RT objects: 406; the portal shows them.
+- Structured reports and key object selections as `text/html` (default; a page without script) or `text/plain`: the tree
+  of the report, of more than {most_items:,} items the upper levels.
+- Waveforms, RT objects: 406; the portal shows RT objects.
 - Parameters: `window` (center, width, and linear, linear-exact or sigmoid), `viewport` (size; region of the source, turned
   over where its width or height is negative; scaled up or down to fit), `quality` (JPEG), `annotation` (below),
   `charset`, `iccprofile` (understood, and no profile is embedded). Unknown ones are refused with 400.
@@ -112,6 +119,9 @@ Media types: {stored}; or one `application/dicom` without parts. Bulk data of me
 none is ever followed. Metadata become files in explicit VR little endian (UTF-8), or in the transfer syntax of their
 compressed pixel data. A request has up to {most_parts} parts; instances are filed in batches, and what cannot be filed
 fails alone.
+
+At `beside/studies` each instance is filed beside the study that it belongs to, as that lies below the root and the account
+may write; of a study that it may only read, or does not see, 0124.
 
 Status: 200 all stored, 202 some, 409 none; 400, 413, 415 where the body is none. Storing the same bytes again succeeds
 and changes nothing; other content under a known UID is stored beside it, both marked as in conflict, with a `Warning`.
@@ -181,7 +191,7 @@ def page() -> str:
         *_attributes(),
         RETRIEVE,
         *_syntaxes(),
-        RENDERED.format(documents=documents, most_frames=MOST_FRAMES),
+        RENDERED.format(documents=documents, most_frames=MOST_FRAMES, most_items=report_text.MOST_ITEMS),
         *_annotations(),
         STORE.format(stored=", ".join(f"`{kind}`" for kind in capabilities.STORED), most_parts=f"{stow.MOST_PARTS:,}")
         + "\n".join(f"| {getattr(services, name):04X} | {said} |" for name, said in REASONS.items())

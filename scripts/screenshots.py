@@ -181,12 +181,17 @@ class Walk:
             {"name": f"slice_{n:03d}.dcm", "mimeType": "application/dicom", "buffer": bytes(90_000 + n)}
             for n in range(60)
         ]
+        # So slow that there is something left to be paused.
+        network = page.context.new_cdp_session(page)
+        free = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        network.send("Network.emulateNetworkConditions", free | {"uploadThroughput": 500_000})
         with page.expect_file_chooser() as chooser:
             page.get_by_role("button", name="Upload", exact=True).click()
         chooser.value.set_files(files)  # type: ignore[arg-type]
         page.get_by_role("link", name="slice_000.dcm").wait_for()
         page.locator("#uploads").get_by_role("button", name="Pause").click()
         self.shoot("uploads")
+        network.send("Network.emulateNetworkConditions", free)
         page.locator("#uploads").get_by_role("button", name="Resume").click()
         page.locator("#uploads [data-title]").get_by_text("60 files uploaded").wait_for()
         page.get_by_role("link", name="slice_059.dcm").wait_for()

@@ -1,13 +1,15 @@
 """Prepare the OHIF viewer: fetch its pinned npm package, keep what we serve, move it under /viewer/.
 
-OHIF is published as a ready web application for the root of a site. What is needed to serve it below /viewer/ is four
-rewrites of text, done here once, so that the server only hands out files:
+OHIF is published as a ready web application for the root of a site. What is needed to serve it below /viewer/, and to
+let it save beside what it shows, is six rewrites of text, done here once, so that the server only hands out files:
 
 1. ``index.html``: addresses, and its inline scripts (they set the root) give way to our ``app-config.js``, so that
    the viewer's content security policy allows no inline script;
 2. ``*.js``: where webpack looks for further chunks;
 3. ``app.bundle.css``: addresses of fonts;
-4. ``app-config.js`` is ours (``src/sinfonietta/interfaces/viewer/app-config.js``).
+4. the client of DICOMweb stores at ``beside/studies`` below its root: OHIF gives it no address of its own for that;
+5. what is saved is shown once it is stored, not as if it were when the server refused it;
+6. ``app-config.js`` is ours (``src/sinfonietta/interfaces/viewer/app-config.js``).
 
 Left out: ``ort/`` (an ONNX runtime for a tool that fetches its model from a foreign site; 142 MB), OHIF's examples
 of customization, and source maps.
@@ -56,6 +58,13 @@ LEFT_OUT_FOLDERS = {"ort", "customizations"}
 COMPRESSED = {".js", ".css", ".html", ".json", ".jsonc", ".svg", ".wasm", ".ico", ".xml"}
 WEBPACK_ROOT = '__webpack_require__.p = "/"'
 FILES_WITH_WEBPACK_ROOT = 8
+STORING_CLIENT = "url: dicomWebConfig.wadoRoot,"
+SHOWS = "        src/* .DicomMetadataStore.addInstances */.H8.addInstances(instances, true);\n"
+STORES = """        for (const instance of instances) {
+          await resolvedDataSource.store.dicom(instance, null, dicomDict);
+        }
+"""
+STORES_BESIDE = f'{STORING_CLIENT} stowURLPrefix: "beside",'
 
 
 class ViewerError(Exception):
@@ -122,14 +131,21 @@ def _rewrite(folder: Path) -> None:
     index.write_text(rewrite_index(index.read_text("utf-8")), "utf-8")
     styles = folder / "app.bundle.css"
     styles.write_text(styles.read_text("utf-8").replace("url(/", f"url({PREFIX}"), "utf-8")
+    _replace(folder, WEBPACK_ROOT, f'__webpack_require__.p = "{PREFIX}"', FILES_WITH_WEBPACK_ROOT)
+    _replace(folder, STORING_CLIENT, STORES_BESIDE, 1)
+    _replace(folder, SHOWS + STORES, STORES + SHOWS, 1)
+
+
+def _replace(folder: Path, old: str, new: str, expected: int) -> None:
+    """Replace a text in the scripts. Raises ViewerError unless just so many of them have it."""
     changed = 0
     for file in folder.glob("*.js"):
         text = file.read_text("utf-8")
-        if WEBPACK_ROOT in text:
-            file.write_text(text.replace(WEBPACK_ROOT, f'__webpack_require__.p = "{PREFIX}"'), "utf-8")
+        if old in text:
+            file.write_text(text.replace(old, new), "utf-8")
             changed += 1
-    if changed != FILES_WITH_WEBPACK_ROOT:
-        raise ViewerError(f"{changed} files name webpack's root, not {FILES_WITH_WEBPACK_ROOT}")
+    if changed != expected:
+        raise ViewerError(f"{changed} scripts have {old}, not {expected}")
 
 
 def rewrite_index(html: str) -> str:

@@ -137,6 +137,7 @@ API = [
     json("POST", "peers/{peer}/fetch", PEER_USE, ONE_STUDY),
     json("POST", "peers/{peer}/mirror", PEER_USE, "{}"),
     json("GET", f"studies/archive?study={STUDY}", READ), json("POST", "exports", WRITE, EXPORT),
+    json("PUT", "peers/{peer}/mirror", PEER_USE, '{"every_h": null}'),
     json("GET", "audit?node={folder}", MANAGE | {"auditor": OK}), json("GET", "audit", AUDITOR),
 ]  # fmt: skip
 
@@ -153,7 +154,12 @@ TUS = [
 ]  # fmt: skip
 
 
-def _dicomweb(root: str, reads: Rule, lists: Rule, stores: Rule, deletes: Rule) -> list[Row]:
+BESIDE = rule(409, writer=OK, manager=OK, owner=OK, **{READ_TOKEN: 409})
+"""STOW-RS answers 409 where nothing could be stored; it says so of what is hidden as of what may only be read."""
+HIDDEN_ROOT = {"stranger": 404, "administrator": 404, "auditor": 404}
+
+
+def _dicomweb(root: str, reads: Rule, lists: Rule, stores: Rule, deletes: Rule, beside: Rule) -> list[Row]:
     study = f"{root}studies/{STUDY}"
     series = f"{study}/series/{SERIES}"
     instance = f"{series}/instances/{INSTANCE}"
@@ -176,12 +182,13 @@ def _dicomweb(root: str, reads: Rule, lists: Rule, stores: Rule, deletes: Rule) 
         page(f"{url}/{what}", reads, costly=True) for url in (study, series) for what in ("rendered", "thumbnail")
     ]
     stored = [f"/{root}studies", f"/{study}"]
-    return found + [Row("POST", url, stores, body_of(ct()), parts, costly=True) for url in stored]
+    found += [Row("POST", url, stores, body_of(ct()), parts, costly=True) for url in stored]
+    return [*found, Row("POST", f"/{root}beside/studies", beside, body_of(ct()), parts)]
 
 
-DICOMWEB = _dicomweb("dicomweb/", READ, ANYONE, ANYONE_WRITES, WRITE)
-IN_COLLECTION = _dicomweb("dicomweb/collections/{collection}/", READ, READ, WRITE, WRITE)
-IN_FOLDER = _dicomweb("dicomweb/folders/{folder}/", READ, READ, WRITE, WRITE)
+DICOMWEB = _dicomweb("dicomweb/", READ, ANYONE, ANYONE_WRITES, WRITE, BESIDE)
+IN_COLLECTION = _dicomweb("dicomweb/collections/{collection}/", READ, READ, WRITE, WRITE, BESIDE | HIDDEN_ROOT)
+IN_FOLDER = _dicomweb("dicomweb/folders/{folder}/", READ, READ, WRITE, WRITE, BESIDE | HIDDEN_ROOT)
 
 PAGES = [
     page("", ANYONE), page("shared", ANYONE), form("collections", ANYONE_WRITES, "name=n"),
@@ -205,7 +212,8 @@ PAGES = [
     page("dicom-nodes", ANYONE), form("dicom-nodes", ADMIN, "ae_title=NEW&host=127.0.0.1&port=104&account=owner"),
     page("dicom-nodes/{peer}", OWN_AND_SITE), form("dicom-nodes/{peer}/echo", OWN_AND_SITE),
     form("dicom-nodes/{peer}/remove", ADMIN), form("dicom-nodes/{peer}/fetch", PEER_USE, f"study={STUDY}"),
-    form("dicom-nodes/{peer}/mirror", PEER_USE), form("dicom-nodes/send", PEER_USE, "to={peer}&study=" + STUDY),
+    form("dicom-nodes/{peer}/mirror", PEER_USE), form("dicom-nodes/{peer}/schedule", PEER_USE, "every_h=6"),
+    form("dicom-nodes/send", PEER_USE, "to={peer}&study=" + STUDY),
     page("account", ANYONE), form("account/profile", ANYONE_ADMINISTERS, "full_name=n"),
     form("account/password", ANYONE_ADMINISTERS, "old={password}&new=another-long-one"),
     form("account/sessions", ANYONE_ADMINISTERS), form("account/tokens", ANYONE_ADMINISTERS, "name=n&scope=read"),

@@ -28,6 +28,7 @@ JOB_KINDS = {
     "dicom.fetch": "sinfonietta.dicom.peers.tasks.fetch",
     "dicom.mirror": "sinfonietta.dicom.peers.tasks.mirror",
     "dicom.commit": "sinfonietta.dicom.peers.tasks.commit",
+    "dicom.mirrors": "sinfonietta.dicom.peers.tasks.mirror_due",
     "accounts.forget": "sinfonietta.accounts.tasks.forget",
     "jobs.forget": "sinfonietta.jobs.tasks.forget",
     "dicom.dose": "sinfonietta.dicom.radiation.tasks.read",
@@ -45,6 +46,7 @@ SCHEDULES = {
     "empty trash": ("library.purge", 3600),
     "forget attempts": ("accounts.forget", 3600),
     "forget old jobs": ("jobs.forget", 86400),
+    "mirror DICOM nodes": ("dicom.mirrors", 300),
     "forget histograms": ("dicom.forget", 86400),
     "renew statistics": ("jobs.statistics", 3600),
 }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sinfonietta.common.errors import Unavailable
 from sinfonietta.dicom.dataset.parse import MEDIA_TYPE, Header
-from sinfonietta.dicom.radiation.irradiation import SOP_CLASSES
+from sinfonietta.dicom.radiation.irradiation import may_be_told_by
 from sinfonietta.dicom.sandbox import isolation
 from sinfonietta.ingest.hooks import Arrival, Verdict
 from sinfonietta.library.models import Version
@@ -34,7 +34,7 @@ def _verdict(arrival: Arrival, header: Header | isolation.IsolationError | None)
         return None
     if not header.complete:
         return Verdict({"dicom": header}, Version.State.INCOMPLETE, header.problem, MEDIA_TYPE)
-    if header.modality != "SR" and header.sop_class_uid not in SOP_CLASSES:
+    if not may_be_told_by(header.modality, header.sop_class_uid):
         return Verdict({"dicom": header}, media_type=MEDIA_TYPE)
     try:
         dose = {"dose": LATER} if arrival.size_bytes > MOST_BYTES else _dose(arrival)

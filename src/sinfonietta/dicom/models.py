@@ -147,4 +147,6 @@ class Peer(models.Model):
         "library.Node", null=True, on_delete=models.SET_NULL, related_name="+", help_text="Null: the account's home"
     )
     description = models.CharField(max_length=255, blank=True)
+    mirror_every_h = models.PositiveSmallIntegerField(null=True, help_text="Hours between mirrors; null: none")
+    mirror_next = models.DateTimeField(null=True, db_index=True)
     created = models.DateTimeField(auto_now_add=True)

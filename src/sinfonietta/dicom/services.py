@@ -1,7 +1,7 @@
 """Filing instances that arrive by a DICOM door, as files like all others.
 
 A series becomes a fileset in a folder for its study. Where a series of the study lies below the target already, what
-comes later joins it, whatever it is called by then.
+comes later joins it, whatever it is called by then. ``Beside`` files what a viewer made of a study, without a target.
 """
 
 from __future__ import annotations
@@ -112,8 +112,12 @@ class Filing:
 
     def __init__(self, *, actor: Actor, target: UUID, study: str = "") -> None:
         """Raises NotFound, Forbidden when the actor may not write to the target: before any byte is accepted."""
-        self.actor = actor
         self.target = access.require(actor, target, Level.WRITE)
+        self._begin(actor, self.target, study)
+
+    def _begin(self, actor: Actor, root: Node | None, study: str) -> None:
+        self.actor = actor
+        self.root = root
         self.study = study
         self.results: list[Stored] = []
         self._staged: list[Staged] = []
@@ -139,10 +143,15 @@ class Filing:
         if header is None:
             self.results.append(arrived.result)
             return
-        result = self._judged(header)
-        self.results.append(result)
+        result, place = self._judged(header), None
         if not result.reason:
-            parent, folders = self._place(header)
+            try:
+                place = self._place(header)
+            except Problem as problem:
+                result = replace(result, reason=reason_of(problem), problem=str(problem))
+        self.results.append(result)
+        if place is not None:
+            parent, folders = place
             name = f"{header.sop_instance_uid}.dcm"
             staged = arrived.staged
             item = Item(
@@ -202,7 +211,7 @@ class Filing:
         uids = sorted({header.sop_instance_uid for _, _, header in entries})
         of = selection.Condition(f"i.sop_uid IN ({selection.marks(uids)})", tuple(uids))
         there: dict[str, list[DicomInstance]] = {}
-        for row in placing.instances(selection.visible(self.actor, self.target) & of):
+        for row in placing.instances(selection.visible(self.actor, self.root) & of):
             there.setdefault(row.sop_uid, []).append(row)
         return [
             entry for entry in entries if not any(_same(entry, row) for row in there.get(entry[2].sop_instance_uid, ()))
@@ -216,23 +225,30 @@ class Filing:
 
     def _find_place(self, header: Header) -> tuple[UUID, tuple[str, ...]]:
         """Where the series is already; else a new fileset beside the study's other series; else a new folder."""
+        place = self._choose(header)
+        # A name that is taken may be so by a request that brings the same series: then its place is there by now.
+        is_plain = {study_name(header), series_name(header)}.issuperset(place[1])
+        return place if is_plain else self._choose(header)
+
+    def _choose(self, header: Header) -> tuple[UUID, tuple[str, ...]]:
         if self.target.kind == Node.Kind.FILESET:
             return self.target.uid, ()
         of = selection.Condition("n.kind = %s AND s.study_uid = %s", (str(Node.Kind.FILESET), header.study_uid))
-        seen = selection.visible(self.actor, self.target, level=Level.WRITE) & of
-        found = placing.place(seen, header.series_uid)
+        found = placing.place(selection.visible(self.actor, self.target, level=Level.WRITE) & of, header.series_uid)
         if found is not None and found.is_own:
             return found.container.uid, ()
-        if found is not None and found.parent is not None and self._may_write(found.parent):
-            return found.parent.uid, self._free(found.parent, (), series_name(header), header.series_uid)
+        parent = found.parent if found else None
+        if parent is not None and self._is_inside(parent) and self._may_write(parent):
+            return parent.uid, self._free(parent, (), series_name(header), header.series_uid)
         folder = self._free(self.target, (), study_name(header), header.study_uid)
         return self.target.uid, self._free(self.target, folder, series_name(header), header.series_uid)
 
+    def _is_inside(self, node: Node) -> bool:
+        return node.id == self.target.id or node.ancestry.startswith(self.target.below)
+
     def _may_write(self, node: Node) -> bool:
-        """Whether a place above an own series is one to file in: in the target, and the actor's to write."""
-        inside = node.id == self.target.id or node.ancestry.startswith(self.target.below)
         try:
-            return inside and bool(access.require(self.actor, node.uid, Level.WRITE))
+            return bool(access.require(self.actor, node.uid, Level.WRITE))
         except (NotFound, Forbidden):
             return False
 
@@ -253,6 +269,32 @@ class Filing:
 
 def _is_full(staged: Sequence[Staged]) -> bool:
     return len(staged) >= BATCH_FILES or sum(one.size_bytes for one in staged) >= BATCH_BYTES
+
+
+class Beside(Filing):
+    """Files each instance beside the study that it belongs to, as that lies below ``root`` (None: anywhere).
+
+    Its series becomes a fileset in the folder that holds the study's series; where these are in several places, in
+    the one among those that the actor may write that was there first. A series that is there already is joined.
+    """
+
+    def __init__(self, *, actor: Actor, root: Node | None) -> None:
+        self._begin(actor, root, "")
+
+    def _find_place(self, header: Header) -> tuple[UUID, tuple[str, ...]]:
+        """Raises NotFound where the actor sees nothing of the study, Forbidden where they may not write beside it."""
+        of = selection.Condition("s.study_uid = %s", (header.study_uid,))
+        if placing.place(selection.visible(self.actor, self.root) & of, header.series_uid) is None:
+            raise NotFound("There is nothing of the study that this belongs to, or it is not yours to see.")
+        found = placing.place(selection.visible(self.actor, self.root, level=Level.WRITE) & of, header.series_uid)
+        if found is None or not self._may_write(found.container):
+            raise Forbidden("You may read this study, but not write in the folder that holds it.")
+        place = found.container
+        if not found.is_own and place.kind == Node.Kind.FILESET and found.parent and self._may_write(found.parent):
+            place = found.parent
+        if found.is_own or place.kind == Node.Kind.FILESET:
+            return place.uid, ()
+        return place.uid, self._free(place, (), series_name(header), header.series_uid)
 
 
 def _same(entry: Waiting, row: DicomInstance) -> bool:

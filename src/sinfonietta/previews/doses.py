@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.audit.services import record_read
+from sinfonietta.common.errors import Invalid
 from sinfonietta.dicom import queries
 from sinfonietta.dicom.radiation import queries as radiation
 from sinfonietta.dicom.radiation.queries import Doses, Dosimetry, PatientDose
@@ -41,7 +42,9 @@ def of_place(
 
 
 def as_csv(found: Doses) -> str:
-    """One line for each patient and quantity (RFC 4180)."""
+    """One line for each patient and quantity (RFC 4180). Raises Invalid where it would not be all of them."""
+    if found.is_cut:
+        raise Invalid("There are more dose reports than can be summed at once; ask for a folder, or a patient.")
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
@@ -59,6 +62,7 @@ def as_object(found: Doses, tables: list[Dosimetry]) -> dict[str, Any]:
     """The same for JSON, with the sums over all, and the dosimetry tables' sums."""
     return {
         "reports": found.reports,
+        "is_cut": found.is_cut,
         "events": found.events,
         "sums": [sum_object(one) for one in found.sums],
         "patients": [row for patient in found.patients for row in _rows(patient)],

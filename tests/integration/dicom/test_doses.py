@@ -203,3 +203,18 @@ def test_a_large_report_is_read_by_a_job(
         assert sums(actor)["DLP"] == pytest.approx(DLP_MGYCM)
     assert sums(alice, other)["DLP"] == pytest.approx(DLP_MGYCM)
     assert "7.5" in browser_of(bob).get(f"/nodes/{node.uid}").content.decode()
+
+
+def test_more_than_can_be_summed_is_said(alice: Actor, study: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(alice, study.uid, file(CT), "ct.dcm")
+    put(alice, study.uid, file(FLUOROSCOPY), "fluoroscopy.dcm")
+    weight = len(DicomDose.objects.get(instance__node__name="fluoroscopy.dcm").sums)
+    monkeypatch.setattr(queries, "MOST_SUMMED", weight)
+    found = queries.doses(actor=alice, root=study)
+    assert (found.reports, found.is_cut) == (1, True)
+    assert "CTDIvol" not in sums(alice, study)
+    assert "more dose reports than can be summed" in browser_of(alice).get(f"/doses?in={study.uid}").content.decode()
+    assert program_of(alice).get(f"nodes/{study.uid}/doses")["is_cut"] is True
+    program_of(alice).send("GET", f"nodes/{study.uid}/doses.csv", status=422)
+    monkeypatch.setattr(queries, "MOST_SUMMED", 10 * weight)
+    assert queries.doses(actor=alice, root=study).is_cut is False

@@ -13,7 +13,7 @@ from sinfonietta.audit.models import Event
 from sinfonietta.common.errors import Forbidden
 from sinfonietta.dicom import queries
 from sinfonietta.dicom.index.reindex import reindex
-from sinfonietta.dicom.models import DicomHeader, DicomInstance, DicomSeries
+from sinfonietta.dicom.models import DicomDose, DicomHeader, DicomInstance, DicomSeries
 from sinfonietta.jobs.errors import Cancelled
 from sinfonietta.library import services
 from sinfonietta.library.models import Node, Version
@@ -53,6 +53,21 @@ def test_what_is_wrong_is_put_right(alice: Actor, box: Node) -> None:
     DicomSeries.objects.update(patient_name="", study_json="", instances=77, size_bytes=1)
     reindex(actor=SYSTEM)
     assert picture_of_the_index() == before
+
+
+def test_what_dose_reports_say_is_read_again(alice: Actor, box: Node) -> None:
+    """Of files that were filed before it was kept, too."""
+    from tests.support.objects import file
+
+    put(alice, box.uid, file("Reports/CT dose report"), "dose.dcm")
+    put(alice, box.uid, file("Reports/measurements"), "sr.dcm")
+    before = list(DicomDose.objects.values())
+    DicomDose.objects.all().delete()
+    reindex(actor=SYSTEM)
+    assert list(DicomDose.objects.values()) == before
+    DicomDose.objects.update(sums="{}", patient_id="?")
+    reindex(actor=SYSTEM)
+    assert list(DicomDose.objects.values()) == before
 
 
 def test_a_row_that_was_filed_under_another_series_moves(alice: Actor, box: Node) -> None:

@@ -103,3 +103,39 @@ def test_an_encapsulated_pdf_is_shown_as_what_it_is(alices: Web, alice: Actor, b
     document = content(response)
     assert document.startswith(b"%PDF-1.7 xxx")
     assert len(document) == 5010 == int(response["Content-Length"])
+
+
+@pytest.fixture
+def report(alices: Web, alice: Actor, box: Node) -> tuple[Web, str]:
+    """A report of measurements whose title is hostile, and where it is rendered."""
+    from tests.support.objects import dataset, saved
+
+    changed = dataset("Reports/measurements")
+    changed.ConceptNameCodeSequence[0].CodeMeaning = "<script>alert(1)</script>"
+    put(alice, box.uid, saved(changed), "sr.dcm")
+    series = f"/studies/{changed.StudyInstanceUID}/series/{changed.SeriesInstanceUID}"
+    return alices, f"{series}/instances/{changed.SOPInstanceUID}/rendered"
+
+
+@pytest.mark.parametrize("accept", ["text/html", "*/*", "text/*", "text/html,image/avif,*/*;q=0.8"])
+def test_a_report_is_a_page_that_may_do_nothing(report: tuple[Web, str], accept: str) -> None:
+    response = report[0].get(report[1], accept)
+    assert (response.status_code, response["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "sandbox" in response["Content-Security-Policy"]
+    page = response.content.decode()
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "<b>Diameter</b>" in page
+
+
+def test_a_report_as_plain_text(report: tuple[Web, str]) -> None:
+    response = report[0].get(report[1], "text/plain")
+    assert response["Content-Type"] == "text/plain; charset=utf-8"
+    assert any(
+        line.strip().startswith("Diameter: ") and line.endswith("mm") for line in response.content.decode().splitlines()
+    )
+    assert report[0].get(report[1], "image/jpeg").status_code == 406
+    assert report[0].get(report[1].replace("/rendered", "/thumbnail"), "*/*").status_code == 406
+    study, series, uid = report[1].split("/")[2:7:2]
+    old = f"/wado?requestType=WADO&studyUID={study}&seriesUID={series}&objectUID={uid}&contentType=text/plain"
+    assert report[0].get(old).content == response.content

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from tests.support.dicomweb import Web, share
 from tests.support.studies import instance, put, put_series
+from tests.unit.dicom.files import encoded, image
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.library import services
@@ -39,6 +40,21 @@ def test_studies_as_ohif_asks(alices: Web) -> None:
     assert study["00080061"] == {"vr": "CS", "Value": ["CT", "MR"]}
     assert (value(study["00201206"]), value(study["00201208"])) == (2, 3)
     assert value(study["00081190"]) == "http://testserver/dicomweb/studies/1.2.3"
+
+
+def test_what_an_answer_must_have_is_there_though_the_file_has_it_not(
+    web: Callable[..., Web], alice: Actor, box: Node
+) -> None:
+    """PS3.18 tables 10.6.3-3 to 10.6.3-5; what is required only where there is a value stays away."""
+    bare = encoded(image(PatientName=None, Modality=None))
+    put(alice, box.uid, bare)
+    alices = web(alice)
+    (study,), (series,), (one,) = (alices.get(f"/{level}").json() for level in ("studies", "series", "instances"))
+    for tag, vr in (("00080020", "DA"), ("00080030", "TM"), ("00080050", "SH"), ("00080090", "PN"), ("00100010", "PN"),
+                    ("00100020", "LO"), ("00100030", "DA"), ("00100040", "CS"), ("00200010", "SH")):  # fmt: skip
+        assert study[tag] == {"vr": vr}
+    assert (series["00080060"], series["00200011"], one["00200013"]) == ({"vr": "CS"}, {"vr": "IS"}, {"vr": "IS"})
+    assert not {"00080201", "0008103E", "00400275"} & (study.keys() | series.keys() | one.keys())
 
 
 def test_series_of_a_study(alices: Web) -> None:

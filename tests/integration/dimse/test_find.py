@@ -14,6 +14,8 @@ from tests.support.dimse import OURS, THEIRS, Door, to_us
 if TYPE_CHECKING:
     from tests.integration.dimse.conftest import Archive
 
+    from sinfonietta.accounts.actor import Actor
+
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.service]
 PATIENT_ROOT = "1.2.840.10008.5.1.4.1.2.1.1"
 STUDY_ROOT = "1.2.840.10008.5.1.4.1.2.2.1"
@@ -129,6 +131,46 @@ def test_any_attribute_of_an_instance_can_be_asked_for(door: Door, archive: Arch
     found, status = ask(door, "IMAGE", SeriesInstanceUID="1.2.3.1", WindowCenter="", Rows=None, SOPInstanceUID="")
     assert status == 0
     assert [(one.WindowCenter, one.Rows) for one in found] == [(40, 4), (40, 4)]
+
+
+def requested(step: str = "", procedure: str | None = None) -> list[Dataset]:
+    """A RequestAttributesSequence with one item."""
+    item = Dataset()
+    item.ScheduledProcedureStepID = step
+    if procedure is not None:
+        item.RequestedProcedureID = procedure
+    return [item]
+
+
+@pytest.mark.parametrize(("step", "found"), [("S1", ["1.2.7.1"]), ("S*", ["1.2.7.1", "1.2.7.2"]), ("S9", [])])
+def test_what_is_in_sequences_is_matched_and_returned(
+    door: Door, peer: None, alice: Actor, step: str, found: list[str]
+) -> None:
+    from tests.support.studies import instance, put
+
+    from sinfonietta.library.queries import home
+
+    place = home(actor=alice)
+    assert place
+    for number in (1, 2):
+        more = {"RequestAttributesSequence": requested(f"S{number}", "R7")}
+        put(alice, place, instance(number, study="1.2.7", series=f"1.2.7.{number}", **more), f"{number}.dcm")
+    keys = {"StudyInstanceUID": "1.2.7", "SeriesInstanceUID": "", "RequestAttributesSequence": requested(step)}
+    answers, status = ask(door, "SERIES", **keys)
+    assert status == 0
+    assert [one.SeriesInstanceUID for one in answers] == found
+    # Of each item what was asked for, and no more; all of it where nothing of it was named.
+    items = [one.RequestAttributesSequence[0] for one in answers]
+    assert [(item.ScheduledProcedureStepID, "RequestedProcedureID" in item) for item in items] == [
+        (f"S{uid[-1]}", False) for uid in found
+    ]
+    whole, _ = ask(door, "SERIES", StudyInstanceUID="1.2.7", SeriesInstanceUID="", RequestAttributesSequence=[])
+    assert [one.RequestAttributesSequence[0].RequestedProcedureID for one in whole] == ["R7", "R7"]
+    said = to_us(
+        "findscu", door, "-S", "-k", "QueryRetrieveLevel=SERIES", "-k", "SeriesInstanceUID",
+        "-k", f"(0040,0275)[0].(0040,0009)={step}",
+    )  # fmt: skip
+    assert re.findall(r"\(0020,000e\) UI \[([0-9.]+)", said.text) == found
 
 
 @pytest.mark.filterwarnings("ignore:Invalid value")

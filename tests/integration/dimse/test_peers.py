@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,13 @@ from tests.support.studies import put_series
 
 from sinfonietta.accounts.actor import SYSTEM, Actor
 from sinfonietta.audit.models import Event
+from sinfonietta.common.time import now
 from sinfonietta.dicom.models import Peer
 from sinfonietta.dicom.peers import queries
 from sinfonietta.dicom.peers import services as peers
+from sinfonietta.jobs import leases
 from sinfonietta.jobs.models import Job
-from sinfonietta.jobs.runner import run_worker
+from sinfonietta.jobs.runner import run_one, run_worker
 from sinfonietta.library import services as library
 from sinfonietta.library.models import Level
 
@@ -166,6 +169,42 @@ def test_a_fetch_can_be_cancelled_and_a_job_taken_up_again(
         run_worker(threading.Event(), once=True)
         assert program.get(f"jobs/{job['id']}")["state"] == "cancelled"
         assert node.files == []
+
+
+def test_a_node_is_mirrored_again_and_again(
+    archive: Archive, alice: Actor, bob: Actor, admin: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the node's account; once, while the last mirror still waits; no more when that is said."""
+    from sinfonietta.dicom.peers import tasks
+
+    peer = peers.create_peer(actor=SYSTEM, **named(ae_title="FAR", port=1))
+    program = program_of(alice)
+    for wrong in (0, 24 * 365 + 1):
+        program.send("PUT", f"peers/{peer.uid}/mirror", {"every_h": wrong}, 422)
+    program_of(bob).send("PUT", f"peers/{peer.uid}/mirror", {"every_h": 1}, 404)
+    program_of(admin).send("PUT", f"peers/{peer.uid}/mirror", {"every_h": 1}, 403)
+    assert program.send("PUT", f"peers/{peer.uid}/mirror", {"every_h": 6})["mirror_every_h"] == 6
+
+    def due() -> list[Job]:
+        Job.objects.filter(kind="dicom.mirrors").delete()
+        Job.objects.create(kind="dicom.mirrors", run_after=now())
+        job = leases.take("test", ["dicom.mirrors"])
+        assert job
+        run_one(job, threading.Event())
+        return list(Job.objects.filter(kind="dicom.mirror"))
+
+    (asked,) = due()
+    assert (asked.owner, asked.payload["peer"], asked.payload["keys"]) == (alice.uid, str(peer.uid), {})
+    assert len(due()) == 1  # not yet
+    later = now() + timedelta(hours=7)
+    for module in (tasks, leases):
+        monkeypatch.setattr(module, "now", lambda: later)
+    assert len(due()) == 1  # the first still waits
+    asked.delete()
+    assert due() == []  # and its turn has passed
+    browser_of(alice).post(f"/dicom-nodes/{peer.uid}/schedule", {"every_h": ""})
+    assert Peer.objects.get(uid=peer.uid).mirror_next is None
+    assert Event.objects.filter(action="peer.scheduled").count() == 2
 
 
 def children(pid: int) -> list[int]:

@@ -113,18 +113,13 @@ def test_compression_is_as_the_browser_asks(accepted, compressed):
     assert b"url(/viewer/" in style
 
 
-def test_the_page_may_run_no_inline_script_and_no_text_as_script():
-    found = policy(get(""))
-    assert found["script-src"] == "'self' 'wasm-unsafe-eval'"
+@pytest.mark.parametrize("path", ["", one(".js")])
+def test_page_and_workers_run_no_inline_script_and_speak_to_this_site_alone(path):
+    found = policy(get(path))
+    assert found["script-src"] == "'self' 'unsafe-eval'"
     assert found["connect-src"] == "'self' blob: data:"
     assert found["frame-ancestors"] == "'self'"
     assert found["object-src"] == "'self'"
-
-
-def test_a_worker_may_make_functions_for_its_decoders_but_speaks_to_this_site_alone():
-    found = policy(get(one(".js")))
-    assert found["script-src"] == "'self' 'unsafe-eval'"
-    assert found["connect-src"] == "'self' blob: data:"
 
 
 def test_only_reading_is_allowed():

@@ -65,6 +65,12 @@ def test_what_is_served_is_the_viewer_without_maps_and_foreign_runtimes():
     assert (files.DIST / "LICENSE").is_file()
 
 
+def test_what_is_made_in_the_viewer_is_stored_beside_its_study():
+    scripts = [file.plain() for name, file in files.table().items() if name.endswith(".js")]
+    assert sum(viewer.STORES_BESIDE.encode() in script for script in scripts) == 1
+    assert sum(viewer.STORING_CLIENT.encode() in script for script in scripts) == 1
+
+
 def test_no_chunk_is_looked_for_at_the_root_of_the_site():
     scripts = [file for name, file in files.table().items() if name.endswith(".js")]
     assert len(scripts) > 50

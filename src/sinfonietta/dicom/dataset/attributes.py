@@ -29,6 +29,11 @@ INSTANCE_TAGS = (
     "00280004", "00280008", "00280010", "00280011", "00280100", "0040A043", "0040A491", "0040A493", "00420010",
     "00700080", "00700081",
 )  # fmt: skip
+ALWAYS_ANSWERED = {
+    "00080020": "DA", "00080030": "TM", "00080050": "SH", "00080060": "CS", "00080090": "PN", "00100010": "PN",
+    "00100020": "LO", "00100030": "DA", "00100040": "CS", "00200010": "SH", "00200011": "IS", "00200013": "IS",
+}  # fmt: skip
+"""Attributes that an answer has whatever the file says, and their VR (PS3.18 tables 10.6.3-3 to 10.6.3-5)."""
 INDEXED_TAGS = (*STUDY_TAGS, *SERIES_TAGS, *INSTANCE_TAGS)
 
 SERIES_COLUMNS = {
@@ -81,11 +86,12 @@ def indexed(dataset: Dataset) -> dict[str, Any]:
 
 
 def members(found: Dataset, tags: Iterable[str]) -> str:
-    """The members of a DICOM JSON object for these tags, without braces; empty attributes stay, absent ones do not.
+    """The members of a DICOM JSON object for these tags, without braces.
 
-    ``found`` is what ``indexed`` gave.
+    ``found`` is what ``indexed`` gave. Empty attributes stay; absent ones do not, unless an answer always has them.
     """
-    return ",".join(f'"{tag}":{orjson.dumps(found[tag]).decode()}' for tag in tags if tag in found)
+    said = {tag: {"vr": vr} for tag, vr in ALWAYS_ANSWERED.items()} | dict(found)
+    return ",".join(f'"{tag}":{orjson.dumps(said[tag]).decode()}' for tag in tags if tag in said)
 
 
 def series_columns(dataset: Dataset) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Reading stored files again and bringing the index up to date, while the server runs.
+"""Reading stored files again and bringing the index, and what dose reports say, up to date, while the server runs.
 
 What is shown stays shown: a row is changed in place, in a transaction that holds its collection, and a file that the
 parser of today cannot read keeps the row that it has. A re-index that is broken off has done what it did; the next one
@@ -21,6 +21,8 @@ from sinfonietta.common.errors import Forbidden
 from sinfonietta.dicom.dataset.parse import MEDIA_TYPE, Header
 from sinfonietta.dicom.index import indexer
 from sinfonietta.dicom.models import DicomInstance, DicomSeries
+from sinfonietta.dicom.radiation.indexer import insert
+from sinfonietta.dicom.radiation.irradiation import DoseReport, may_be_told_by
 from sinfonietta.dicom.sandbox import isolation
 from sinfonietta.jobs.runner import JobContext
 from sinfonietta.library import access
@@ -55,8 +57,8 @@ def reindex(*, actor: Actor, step: Step = lambda done: None) -> Counts:
     last, first = ends["last"] or 0, ends["first"] or 0
     after = first - 1
     while ids := _next(after, last):
-        headers = {version: header for version in ids if (header := _read(version)) is not None}
-        _renew(ids, headers, counts)
+        found = {version: one for version in ids if (one := _read(version)) is not None}
+        _renew(ids, found, counts)
         after = ids[-1]
         step(0.9 * (after - first + 1) / (last - first + 1))
     _recount(counts, step)
@@ -74,27 +76,31 @@ def _next(after: int, last: int) -> list[int]:
     return list(rows.values_list("id", flat=True)[:BATCH])
 
 
-def _read(version_id: int) -> Header | None:
-    """The header of a file, outside of any transaction; None where there is no instance to be read now."""
+def _read(version_id: int) -> tuple[Header, DoseReport | None] | None:
+    """What a file says, outside of any transaction; None where there is no instance to be read now."""
     version = Version.objects.select_related("blob").filter(id=version_id).first()
     if version is None:
         return None
     try:
         path = store.default().path(version.blob)
         header = isolation.pool().parse(path) if path else None
+        if path is None or header is None or not header.is_instance:
+            return None
+        told = may_be_told_by(header.modality, header.sop_class_uid)
+        return header, isolation.pool().irradiation(path) if told else None
     except (isolation.IsolationError, Damaged):
         return None
-    return header if header is not None and header.is_instance else None
 
 
-def _renew(ids: list[int], headers: dict[int, Header], counts: Counts) -> None:
+def _renew(ids: list[int], found: dict[int, tuple[Header, DoseReport | None]], counts: Counts) -> None:
     with writing():
         wanted = Version.objects.filter(id__in=ids).select_related("node")
         access.lock_collections({version.node.collection_id for version in wanted})
         rows = DicomInstance.objects.select_related("version", "node", "series").in_bulk(ids)
         for version in wanted.all():  # as they are behind the lock
             counts.files += 1
-            header, row = headers.get(version.id), rows.get(version.id)
+            header, dose = found.get(version.id, (None, None))
+            row = rows.get(version.id)
             if header is None:
                 counts.kept += row is not None
                 counts.unreadable += row is None
@@ -104,6 +110,8 @@ def _renew(ids: list[int], headers: dict[int, Header], counts: Counts) -> None:
             else:
                 counts.renewed += 1
                 indexer.renew(row, header)
+            if header is not None and dose is not None:
+                insert(version.id, header.json, dose)
 
 
 def _recount(counts: Counts, step: Step) -> None:

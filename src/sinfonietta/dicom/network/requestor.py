@@ -66,7 +66,8 @@ class Requestor:
         try:
             self.association = self._associate(node, list(proposals))
         except (OSError, Closed, ProtocolError) as error:
-            raise CallFailed(f"{node.called} at {node.host}:{node.port} cannot be reached: {error}") from error
+            said = getattr(error, "strerror", "") or error
+            raise CallFailed(f"{node.called} at {node.host}:{node.port} cannot be reached: {said}") from error
 
     def _associate(self, node: Node, proposals: list[Proposal]) -> Association:
         request, contexts = negotiation.propose(node.calling, node.called, proposals, longest_pdu=LONGEST_PDU)

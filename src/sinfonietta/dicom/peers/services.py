@@ -14,6 +14,7 @@ from sinfonietta.accounts import queries as accounts
 from sinfonietta.accounts.actor import Actor, Scope
 from sinfonietta.audit import services as audit
 from sinfonietta.common.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
+from sinfonietta.common.time import now
 from sinfonietta.dicom.models import Peer
 from sinfonietta.dicom.peers import queries
 from sinfonietta.jobs import services as jobs
@@ -49,6 +50,7 @@ FIELDS = tuple(dict.fromkeys([*STUDY_FIELDS, *SERIES_FIELDS]))
 """What an answer tells, as text; empty where the node does not say."""
 NOTHING: Mapping[str, str] = {}
 UID = re.compile(r"[0-9.]{1,64}")
+LONGEST_PAUSE_H = 24 * 365
 
 
 def create_peer(
@@ -197,6 +199,22 @@ def mirror(*, actor: Actor, uid: UUID, asked: Mapping[str, str] = NOTHING, node:
     peer = queries.peer_for_use(actor=actor, uid=uid)
     what = {"keys": keys_of(asked), "node": str(_target(actor, peer, node))}
     return _enqueue(actor, "dicom.mirror", peer, what)
+
+
+def mirror_every(*, actor: Actor, uid: UUID, hours: int | None) -> Peer:
+    """Mirror a node every so many hours (None: no more), with the rights of its account, into the node's own place.
+
+    The first mirror is due at once. Raises NotFound, Forbidden, Invalid.
+    """
+    peer = queries.peer_for_use(actor=actor, uid=uid)
+    if hours is not None and not 0 < hours <= LONGEST_PAUSE_H:
+        said = f"A mirror comes every 1 to {LONGEST_PAUSE_H} hours."
+        raise Invalid(said, errors={"every_h": ["not valid"]})
+    with transaction.atomic():
+        peer.mirror_every_h, peer.mirror_next = hours, None if hours is None else now()
+        peer.save(update_fields=["mirror_every_h", "mirror_next"])
+        audit.record(actor=actor, action="peer.scheduled", target=peer.uid, every_h=hours)
+    return peer
 
 
 def commit(*, actor: Actor, peer: Peer, transaction_uid: str, references: Sequence[tuple[str, str]]) -> Job:

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from datetime import timedelta
 from functools import partial, wraps
 from typing import Any
 from uuid import UUID
 
+import structlog
+
+from sinfonietta.accounts import queries as accounts
+from sinfonietta.accounts.actor import Scope
 from sinfonietta.audit.services import record_read
-from sinfonietta.common.errors import Invalid, NotFound, OutOfStorage, TooLarge, Unavailable
+from sinfonietta.common.errors import Forbidden, Invalid, NotFound, OutOfStorage, TooLarge, Unavailable
+from sinfonietta.common.time import now
 from sinfonietta.dicom import queries
 from sinfonietta.dicom.models import DicomInstance, Peer
 from sinfonietta.dicom.network import commands, identifiers, negotiation, part10
 from sinfonietta.dicom.network.association import Association, Message
 from sinfonietta.dicom.network.negotiation import MOST_CONTEXTS, PLAIN, Proposal
 from sinfonietta.dicom.network.requestor import CallFailed, Counts, Requestor
-from sinfonietta.dicom.peers import calls
+from sinfonietta.dicom.peers import calls, services
 from sinfonietta.dicom.peers import queries as peers
 from sinfonietta.dicom.peers.incoming import stage
 from sinfonietta.dicom.services import OUT_OF_RESOURCES, Filing
 from sinfonietta.ingest.services import staging
+from sinfonietta.jobs.models import Job
 from sinfonietta.jobs.runner import Handler, JobContext
 from sinfonietta.library import access
 from sinfonietta.library.models import Node
 
+log = structlog.get_logger(__name__)
 STUDY, SERIES, INSTANCE, SOP_CLASS = "0020000D", "0020000E", "00080018", "00080016"
 INSTANCES_IN_STUDY = "00201208"
 MOST_CLASSES = 60
@@ -72,7 +80,7 @@ def send(context: JobContext) -> dict[str, Any]:
             sent += 1
         else:
             failed.append({"instance": row.sop_uid, "status": f"{status:04X}"})
-        context.progress((sent + len(failed)) / total, f"{sent} of {total} instances are sent.")
+        context.progress((sent + len(failed)) / total, f"{sent} of {total} instances are sent to {peer.ae_title}.")
     if not sent:
         raise Invalid(f"{peer.ae_title} took none of {total} instances (status {failed[0]['status']}).")
     return {"sent": sent, "failed": len(failed), "failures": failed[:100]}
@@ -131,6 +139,26 @@ def mirror(context: JobContext) -> dict[str, Any]:
         total["stored"] += result["stored"]
         total["failed"] += result["failed"]
     return total
+
+
+def mirror_due(context: JobContext) -> dict[str, int]:
+    """Ask for the mirrors that are due, each as the node's account, unless the last one still waits or runs."""
+    asked = 0
+    for peer in Peer.objects.filter(mirror_next__lte=now()).select_related("account"):
+        open_ones = Job.objects.filter(kind="dicom.mirror", state__in=[Job.State.QUEUED, Job.State.RUNNING])
+        with context.transaction():
+            mine = Peer.objects.filter(id=peer.id, mirror_next=peer.mirror_next)
+            if not mine.update(mirror_next=now() + timedelta(hours=peer.mirror_every_h or 0)):
+                continue  # changed meanwhile
+            if open_ones.filter(payload__peer=str(peer.uid)).exists():
+                continue
+            try:
+                account = accounts.actor_by_uid(peer.account.uid, Scope.WRITE, context.actor.origin)
+                services.mirror(actor=account, uid=peer.uid)
+                asked += 1
+            except (NotFound, Forbidden) as problem:
+                log.warning("a node cannot be mirrored", peer=str(peer.uid), problem=str(problem))
+    return {"asked": asked}
 
 
 def _within(context: JobContext, number: int, count: int, part: float, said: str) -> None:

@@ -144,6 +144,11 @@ def is_dose_report(sop_class: str, report: Content) -> bool:
     return sop_class in SOP_CLASSES or report.concept.code in TITLES
 
 
+def may_be_told_by(modality: str, sop_class: str) -> bool:
+    """Whether an object of that kind can be a dose report: many are filed as plain structured reports."""
+    return modality == "SR" or sop_class in SOP_CLASSES
+
+
 def read(report: Content) -> DoseReport:
     """Events, and the totals that the report states."""
     events: list[Event] = []

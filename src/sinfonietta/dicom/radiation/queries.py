@@ -24,6 +24,8 @@ from sinfonietta.library import access
 from sinfonietta.library.models import Node, Version, subtree
 
 MOST_TABLES, MOST_BYTES = 20, 1 << 20
+MOST_SUMMED = 64 << 20
+"""Characters of reports that are summed at once: some 100,000 reports of CT, some 1,000 of long interventions."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,15 @@ class PatientDose:
 
 @dataclass
 class Doses:
-    """The dose reports of a place. ``dated``: the same reports by study date (YYYYMMDD)."""
+    """The dose reports of a place. ``dated``: the same reports by study date (YYYYMMDD).
+
+    ``is_cut``: there are more than can be summed at once; these are the ones that were filed last.
+    """
 
     patients: list[PatientDose]
     dated: dict[str, list[Summary]]
     reports: int
+    is_cut: bool = False
 
     @cached_property
     def sums(self) -> list[Sum]:
@@ -97,7 +103,7 @@ def issuers(*, actor: Actor, root: Node | None = None, patient_id: str) -> list[
 
 
 def doses(*, actor: Actor, root: Node | None = None, patient: tuple[str, str] | None = None) -> Doses:
-    """All dose reports below the root that the actor sees; of one patient (ID, issuer) where one is named."""
+    """The dose reports below the root that the actor sees; of one patient (ID, issuer) where one is named."""
     rows = DicomDose.objects.filter(visible(actor, root, "instance__series__"), instance__series__isnull=False)
     if patient is not None:
         rows = rows.filter(patient_id=patient[0], issuer=patient[1])
@@ -105,17 +111,23 @@ def doses(*, actor: Actor, root: Node | None = None, patient: tuple[str, str] | 
     patients: dict[tuple[str, str], PatientDose] = {}
     dated: dict[str, list[Summary]] = defaultdict(list)
     seen: set[str] = set()
+    left = MOST_SUMMED
     # The newest first: of several files of one report the one filed last is the one that counts.
-    for uid, study, patient_id, issuer, name, date, packed in rows.order_by("-instance_id").values_list(*columns):
+    found = rows.order_by("-instance_id").values_list(*columns)
+    for uid, study, patient_id, issuer, name, date, packed in found.iterator(chunk_size=500):
         if uid in seen:
             continue
+        left -= len(packed)
+        if left < 0:
+            break
         seen.add(uid)
         report = Summary.unpacked(uid, orjson.loads(packed))
         one = patients.setdefault((patient_id, issuer), PatientDose(patient_id, issuer, name))
         one.studies.add(study)
         one.reports.append(report)
         dated[date].append(report)
-    return Doses(sorted(patients.values(), key=lambda one: (one.patient_id, one.issuer)), dict(dated), len(seen))
+    known = sorted(patients.values(), key=lambda one: (one.patient_id, one.issuer))
+    return Doses(known, dict(dated), len(seen), is_cut=left < 0)
 
 
 def tables(*, actor: Actor, root: Node) -> list[Dosimetry]:

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from sinfonietta.dicom.models import Peer
-from sinfonietta.dicom.peers.services import FIELDS
+from sinfonietta.dicom.peers.services import FIELDS, LONGEST_PAUSE_H
 from sinfonietta.interfaces.api.serializers import S, Strict
 
 UID = r"^[0-9.]{1,64}$"
@@ -23,6 +23,12 @@ class NewPeer(Strict):
     description = serializers.CharField(max_length=255, default="", allow_blank=True)
 
 
+class MirrorSchedule(Strict):
+    every_h = serializers.IntegerField(
+        min_value=1, max_value=LONGEST_PAUSE_H, allow_null=True, help_text="Hours between mirrors; null: none"
+    )
+
+
 class PeerShape(S):
     id = serializers.UUIDField()
     ae_title = serializers.CharField()
@@ -32,6 +38,8 @@ class PeerShape(S):
     account = serializers.CharField()
     into = serializers.UUIDField(allow_null=True)
     description = serializers.CharField(allow_blank=True)
+    mirror_every_h = serializers.IntegerField(allow_null=True)
+    mirror_next = serializers.DateTimeField(allow_null=True, help_text="When it is mirrored next")
     created = serializers.DateTimeField()
 
 
@@ -86,6 +94,6 @@ class NewMirror(Filter):
 
 def peer(row: Peer) -> dict[str, Any]:
     """A node."""
-    fields = ("ae_title", "host", "port", "tls", "description", "created")
+    fields = ("ae_title", "host", "port", "tls", "description", "mirror_every_h", "mirror_next", "created")
     shape = {"id": str(row.uid), "account": row.account.name, "into": row.into and str(row.into.uid)}
     return shape | {name: getattr(row, name) for name in fields}

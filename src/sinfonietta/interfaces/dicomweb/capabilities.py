@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from sinfonietta.dicom.image.options import TARGETS
-from sinfonietta.interfaces.dicomweb import media, rendered, wado_uri
+from sinfonietta.interfaces.dicomweb import media, rendered, report_text, wado_uri
 from sinfonietta.interfaces.dicomweb.doors import Call, door
 
 WADL = "application/vnd.sun.wadl+xml"
@@ -24,6 +24,7 @@ FILES = tuple(
 BULK = (f'{media.MULTIPART}; type="{media.OCTETS}"', media.OCTETS)
 FRAMES = (*BULK, *(f'{media.MULTIPART}; type="{kind}"' for kind in dict.fromkeys(media.FRAME_TYPES.values())))
 PICTURES = (*rendered.FORMATS, *(f'{media.MULTIPART}; type="{kind}"' for kind in rendered.FORMATS))
+RENDERED = (*PICTURES, *report_text.MEDIA_TYPES)
 STORED = tuple(f'{media.MULTIPART}; type="{kind}"' for kind in (media.DICOM, media.JSON, media.XML))
 SEARCH = ("{attribute}", "includefield", "fuzzymatching", "limit", "offset")
 RENDERING = tuple(sorted(rendered.PARAMETERS))
@@ -40,7 +41,7 @@ def offered(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if name.endswith("metadata"):
         return METADATA, ("charset",)
     if name.endswith(("rendered", "thumbnail")):
-        return PICTURES, RENDERING
+        return RENDERED if name == "rendered" else PICTURES, RENDERING
     if name == "frames":
         return FRAMES, ()
     if name.endswith(("bulk", "bulkdata", "pixeldata")):

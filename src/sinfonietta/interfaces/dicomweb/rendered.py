@@ -16,7 +16,7 @@ from sinfonietta.dicom import queries
 from sinfonietta.dicom.errors import BadRequest, NotAcceptable
 from sinfonietta.dicom.image.options import Format, RenderOptions
 from sinfonietta.dicom.sandbox import isolation
-from sinfonietta.interfaces.dicomweb import media
+from sinfonietta.interfaces.dicomweb import media, report_text
 from sinfonietta.interfaces.dicomweb.doors import Call, door
 from sinfonietta.interfaces.dicomweb.parts import Part, multipart, plain
 from sinfonietta.interfaces.dicomweb.pixels import bulk_of, path_of, video_of
@@ -91,6 +91,8 @@ def of_instance(
     """The first that can be made of what is wanted. Raises NotAcceptable, NotFound, Unavailable."""
     if row.sop_class in DOCUMENTS:
         return _document(call, row, wanted)
+    if row.sop_class.startswith(report_text.REPORTS):
+        return _report(row, wanted)
     if row.transfer_syntax in media.VIDEO_SYNTAXES:
         return _video(call, row, wanted)
     for one in wanted:
@@ -183,6 +185,23 @@ def picture(row: queries.Stored, frames: Sequence[int], options: RenderOptions) 
     _check(row, frames)
     media_type = next(name for name, kind in FORMATS.items() if kind == options.format)
     return _made(media_type, lambda: isolation.pool().render(path_of(row), frames[0] - 1, options))
+
+
+def _report(row: queries.Stored, wanted: Sequence[media.Accepted]) -> HttpResponse:
+    """A structured report as a page, which may do nothing, or as plain text."""
+    kinds = {"*/*": report_text.MEDIA_TYPES[0], "text/*": report_text.MEDIA_TYPES[0]}
+    kinds |= {kind: kind for kind in report_text.MEDIA_TYPES}
+    media_type = next((kinds[one.media_type] for one in wanted if one.media_type in kinds), "")
+    if not media_type:
+        raise NotAcceptable("A report can be had as " + " or ".join(report_text.MEDIA_TYPES) + ".")
+
+    def make() -> bytes:
+        root = isolation.pool().report(path_of(row), "", report_text.MOST_ITEMS)
+        return report_text.rendered(root, media_type)
+
+    response = _made(f"{media_type}; charset=utf-8", make)
+    response["Content-Security-Policy"] = SANDBOX
+    return response
 
 
 def _made(media_type: str, make: Callable[[], bytes]) -> HttpResponse:

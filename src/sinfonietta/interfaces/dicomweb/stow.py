@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from sinfonietta.common.errors import NotFound, TooLarge
 from sinfonietta.dicom.dataset.native import to_xml
 from sinfonietta.dicom.errors import BadRequest, UnsupportedMediaType
-from sinfonietta.dicom.services import Filing, Stored
+from sinfonietta.dicom.services import Beside, Filing, Stored
 from sinfonietta.ingest.services import receive, staging
 from sinfonietta.interfaces.dicomweb import composed, media, qido, wado
 from sinfonietta.interfaces.dicomweb.doors import Call, door
@@ -40,13 +40,22 @@ def study(call: Call, study: str) -> HttpResponseBase:
     return _store(call, study) if call.request.method == "POST" else wado.retrieved(call, study=study)
 
 
+@door("POST")
+def beside(call: Call) -> HttpResponseBase:
+    """Store instances, each beside the study that it belongs to: where a viewer saves what was made of one."""
+    return _filed(call, Beside(actor=call.actor, root=call.root))
+
+
 def _store(call: Call, study: str = "") -> HttpResponse:
-    content_type = media.of_metadata(call.request, in_parts=False)
-    inner, boundary = _form(call)
     target = call.root.uid if call.root else library.home(actor=call.actor)
     if target is None:
         raise NotFound("The account has no home to store in; name a collection or folder.")
-    filing = Filing(actor=call.actor, target=target, study=study)
+    return _filed(call, Filing(actor=call.actor, target=target, study=study))
+
+
+def _filed(call: Call, filing: Filing) -> HttpResponse:
+    content_type = media.of_metadata(call.request, in_parts=False)
+    inner, boundary = _form(call)
     stream, length = body_of(call.request)
     with long_stream(length), ExitStack() as stack:
         if inner != media.DICOM:

@@ -48,6 +48,7 @@ SERVICES: list[tuple[str, View, str]] = [
     ("capabilities", capabilities.retrieve, "capabilities"),
     ("wado", wado_uri.retrieve, "wado-uri"),
     ("studies", stow.studies, "studies"),
+    ("beside/studies", stow.beside, "beside"),
     ("series", qido.series, "series"),
     ("instances", qido.instances, "instances"),
     (STUDY, stow.study, "study"),

@@ -11,13 +11,16 @@ from django.http.response import HttpResponseBase
 from sinfonietta.dicom import queries
 from sinfonietta.dicom.errors import BadRequest, NotAcceptable
 from sinfonietta.dicom.image.options import TARGETS, RenderOptions
-from sinfonietta.interfaces.dicomweb import media, rendered
+from sinfonietta.interfaces.dicomweb import media, rendered, report_text
 from sinfonietta.interfaces.dicomweb.doors import Call, door
 from sinfonietta.interfaces.dicomweb.parts import plain
 from sinfonietta.interfaces.dicomweb.wado import converted, converted_part, stored_file
 
 UID = re.compile(r"[0-9.]{1,64}")
 NAMES = {"studyUID": "study", "seriesUID": "series", "objectUID": "uid"}
+RENDERED = frozenset(
+    (*rendered.FORMATS, *media.FRAME_TYPES.values(), *rendered.DOCUMENTS.values(), *report_text.MEDIA_TYPES)
+)
 NOT_HERE = {
     "presentationUID": "Presentation states are not applied here.",
     "anonymize": "De-identification happens when files come in or are exported, not here.",
@@ -45,7 +48,7 @@ def retrieve(call: Call) -> HttpResponseBase:
         if one.media_type == media.DICOM:
             call.audit("dicom.retrieved", row.node)
             return _file(call, row, given.get("transferSyntax", media.EXPLICIT))
-        if one.media_type in {*rendered.FORMATS, *media.FRAME_TYPES.values(), *rendered.DOCUMENTS.values()}:
+        if one.media_type in RENDERED:
             call.audit("dicom.rendered", row.node)
             return rendered.of_instance(call, row, [frame] if frame else [], options, wanted)
     raise NotAcceptable("An instance can be had as application/dicom, image/jpeg, image/png or image/gif.")

@@ -24,7 +24,8 @@ from sinfonietta.dicom.network.pdu import ProtocolError
 from sinfonietta.interfaces.dimse.session import Session
 
 LEVEL, CHARSET, SPEAKS_FROM = "00080052", "00080005", "00080201"
-NO_KEYS = frozenset({LEVEL, CHARSET, SPEAKS_FROM, "00080054", "00080056"})
+TITLE, AVAILABILITY = "00080054", "00080056"
+NO_KEYS = frozenset({LEVEL, CHARSET, SPEAKS_FROM, TITLE, AVAILABILITY})
 """Attributes of an identifier that ask for nothing."""
 UNIQUE = {"PATIENT": "00100020", "STUDY": "0020000D", "SERIES": "0020000E", "IMAGE": "00080018"}
 """The levels, from the top, and the attribute that names one thing at each."""
@@ -65,12 +66,13 @@ def find(session: Session, message: Message) -> None:
     """C-FIND: a pending answer for each match, then the end."""
     try:
         level, identifier = identifier_of(session, message)
-        asked = {tag: identifiers.text_of(element) for tag, element in identifier.items() if tag not in NO_KEYS}
-        keys = {tag: text for tag, text in asked.items() if text and tag in KEYS[level]}
-        ignored = any(text and tag not in KEYS[level] for tag, text in asked.items())
+        wanted = {tag: element for tag, element in identifier.items() if tag not in NO_KEYS}
+        asked = {path: text for path, text in _paths(wanted) if text}
+        keys = {path: text for path, text in asked.items() if path[:8] in KEYS[level]}
+        ignored = len(keys) < len(asked)
         status = commands.PENDING_WITH_WARNING if ignored else commands.PENDING
         charset = identifiers.text_of(identifier.get(CHARSET, {}))
-        for found in _matches(session, level, keys, frozenset(asked)):
+        for found in _matches(session, level, keys, frozenset(wanted)):
             if session.association.has_more() and _is_cancelled(session):
                 session.answer(message, commands.CANCELLED)
                 return
@@ -81,6 +83,14 @@ def find(session: Session, message: Message) -> None:
         session.answer(message, commands.IDENTIFIER_DOES_NOT_MATCH, str(bad))
     else:
         session.answer(message, commands.SUCCESS)
+
+
+def _paths(asked: Identifier, before: str = "") -> Iterator[tuple[str, str]]:
+    """What is asked for and where: tags with what is in sequences behind a point, as queries name them."""
+    for tag, element in asked.items():
+        for item in element.get("Value", ()) if element["vr"] == "SQ" else ():
+            yield from _paths(item, f"{before}{tag}.")
+        yield before + tag, identifiers.text_of(element)
 
 
 def _is_cancelled(session: Session) -> bool:
@@ -102,18 +112,21 @@ def _matches(session: Session, level: str, keys: Mapping[str, str], tags: frozen
 
 
 def _asked_for(found: Answer, level: str, identifier: Identifier) -> Answer:
-    """Of what was found the attributes that were asked for, empty where there is nothing (PS3.4 C.4.1.1.3.2)."""
-    answer: Answer = {
-        LEVEL: {"vr": "CS", "Value": [level]},
-        "00080054": {"vr": "AE", "Value": [settings.OPTIONS.ae_title]},
-    }
-    for tag, element in identifier.items():
-        if tag in {CHARSET, LEVEL, "00080054"} or tag.startswith("0002"):
-            continue
-        if tag == "00080056":
-            answer[tag] = {"vr": "CS", "Value": ["ONLINE"]}
-        elif tag in found and "BulkDataURI" not in found[tag]:
+    """Of what was found the attributes that were asked for, and what is always said."""
+    asked = {tag: one for tag, one in identifier.items() if tag != CHARSET and not tag.startswith("0002")}
+    always = {LEVEL: {"vr": "CS", "Value": [level]}, TITLE: {"vr": "AE", "Value": [settings.OPTIONS.ae_title]}}
+    return _part(found | {AVAILABILITY: {"vr": "CS", "Value": ["ONLINE"]}}, asked) | always
+
+
+def _part(found: Answer, asked: Identifier) -> Answer:
+    """The attributes that were asked for, in sequences too; empty where there is nothing (PS3.4 C.4.1.1.3.2)."""
+    answer: Answer = {}
+    for tag, element in asked.items():
+        if tag in found and "BulkDataURI" not in found[tag]:
+            items = element.get("Value") if element["vr"] == "SQ" else None
             answer[tag] = found[tag]
+            if items and items[0]:
+                answer[tag] = {"vr": "SQ", "Value": [_part(item, items[0]) for item in found[tag].get("Value", ())]}
         else:
             vr = vr_of(int(tag, 16), {}, ())
             answer[tag] = {"vr": element["vr"] if vr == "UN" else vr}

@@ -70,6 +70,7 @@ urlpatterns = [
     path("dicom-nodes/<uuid:uid>/remove", peers.remove, name="remove-peer"),
     path("dicom-nodes/<uuid:uid>/fetch", peers.fetch, name="fetch-study"),
     path("dicom-nodes/<uuid:uid>/mirror", peers.mirror, name="mirror-peer"),
+    path("dicom-nodes/<uuid:uid>/schedule", peers.schedule, name="schedule-peer"),
     path("jobs", account.jobs, name="jobs"),
     path("jobs/<uuid:uid>/cancel", account.cancel_job, name="cancel-job"),
     path("account", account.account, name="account"),

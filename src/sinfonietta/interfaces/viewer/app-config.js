@@ -13,6 +13,18 @@ function browserImportFunction(name) {
   const scope = /^\/viewer\/((?:collections|folders|runs)\/[0-9a-f-]{36})\//.exec(window.location.pathname);
   const root = scope ? `/dicomweb/${scope[1]}` : '/dicomweb';
 
+  // OHIF shows the message of a failed request; the server says what was wrong in a Warning (STOW-RS) or a problem.
+  function explain(error) {
+    const warning = /^299 \S+ "(.*)"$/.exec(error.request.getResponseHeader('Warning') || '');
+    if (warning) {
+      error.message = warning[1];
+    } else if (/problem\+json/.test(error.request.getResponseHeader('Content-Type') || '')) {
+      const said = error.response instanceof ArrayBuffer ? new TextDecoder().decode(error.response) : error.response;
+      const problem = typeof said === 'string' ? JSON.parse(said) : said;
+      error.message = problem.detail || problem.title;
+    }
+  }
+
   window.config = {
     name: 'sinfonietta',
     routerBasename: scope ? scope[0] : window.PUBLIC_URL,
@@ -33,6 +45,7 @@ function browserImportFunction(name) {
     strictZSpacingForVolumeViewport: true,
     // Our own notice stands on the page all the time (notice.css).
     investigationalUseDialog: { option: 'never' },
+    httpErrorHandler: explain,
     maxNumberOfWebWorkers: 3,
     maxNumRequests: { interaction: 20, thumbnail: 5, prefetch: 10 },
     whiteLabeling: {

@@ -16,18 +16,17 @@ from sinfonietta.interfaces.http import access
 from sinfonietta.interfaces.http.encodings import takes_gzip
 from sinfonietta.interfaces.viewer import files
 
-# Where OHIF needs more than the portal: decoders are WebAssembly; styles are set from script; results are loaded from
-# blob: and data:; a PDF is shown by the browser's plug-in. It may still speak to this site alone.
-PAGE_POLICY = {
-    "script-src": [SELF, "'wasm-unsafe-eval'"],
+# Where OHIF needs more than the portal: decoders are WebAssembly; the decoders of JPEG-LS and JPEG 2000, and the arrays
+# (ndarray) through which segmentations are read, make functions from text, of names and numbers of their own, never of
+# a file's; styles are set from script; results are loaded from blob: and data:; a PDF is shown by the browser's
+# plug-in. No script stands in a page, and it may speak to this site alone. A worker obeys the policy of its own script.
+POLICY = {
+    "script-src": [SELF, "'unsafe-eval'"],
     "worker-src": [SELF, "blob:"],
     "style-src": [SELF, "'unsafe-inline'"],
     "connect-src": [SELF, "blob:", "data:"],
     "object-src": [SELF],
 }
-# A worker obeys the policy of its own script, a script in a page that of the page. The decoders of JPEG-LS and
-# JPEG 2000 make functions from text, in a worker, where there is no page to harm.
-SCRIPT_POLICY = PAGE_POLICY | {"script-src": [SELF, "'unsafe-eval'"]}
 
 
 @access.signed_in
@@ -45,8 +44,7 @@ def serve(request: HttpRequest, path: str = "") -> HttpResponseBase:
         if files.looks_like_file(path):
             raise NotFound
         file = table[files.START_PAGE]
-    policy = SCRIPT_POLICY if file.media_type.startswith("text/javascript") else PAGE_POLICY
-    return csp_replace(policy)(partial(_respond, file=file))(request)
+    return csp_replace(POLICY)(partial(_respond, file=file))(request)
 
 
 def _respond(request: HttpRequest, file: files.ViewerFile) -> HttpResponseBase:

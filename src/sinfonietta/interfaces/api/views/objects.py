@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from sinfonietta.dicom.radiation.sums import unstated
-from sinfonietta.interfaces.api import serializers as s
+from sinfonietta.interfaces.api import objects as o
 from sinfonietta.interfaces.api import shapes
 from sinfonietta.interfaces.api.base import HouseView
 from sinfonietta.interfaces.http.content import disposition
@@ -21,7 +21,7 @@ from sinfonietta.previews import doses, overlays, reports
 class ReportView(HouseView):
     @extend_schema(
         parameters=[OpenApiParameter("at", str, description="Only what is below this place, such as `0.3.1`")],
-        responses=s.ReportShape,
+        responses=o.ReportShape,
     )
     def get(self, request: Request, uid: UUID) -> Response:
         """A structured report as a tree. A large one is given level by level: `more` items lie below a `place`."""
@@ -30,7 +30,7 @@ class ReportView(HouseView):
 
 
 class IrradiationView(HouseView):
-    @extend_schema(responses=s.IrradiationShape)
+    @extend_schema(responses=o.IrradiationShape)
     def get(self, request: Request, uid: UUID) -> Response:
         """A radiation dose report: its irradiation events, and totals with one unit for each quantity."""
         found = reports.irradiation(actor=self.actor, uid=uid)
@@ -52,7 +52,7 @@ class DocumentView(HouseView):
 
 
 class SegmentsView(HouseView):
-    @extend_schema(responses=s.SegmentsShape)
+    @extend_schema(responses=o.SegmentsShape)
     def get(self, request: Request, uid: UUID) -> Response:
         """A segmentation: its segments, and those of its images that the caller may see."""
         found, over = overlays.segmentation(actor=self.actor, uid=uid)
@@ -60,10 +60,10 @@ class SegmentsView(HouseView):
 
 
 class SuvView(HouseView):
-    @extend_schema(parameters=[s.SpotQuery], responses=s.SuvShape)
+    @extend_schema(parameters=[o.SpotQuery], responses=o.SuvShape)
     def get(self, request: Request, uid: UUID) -> Response:
         """What a PET image is in SUV by body weight, or why there is none; with `row` and `column`, a value."""
-        asked = self.asked(s.SpotQuery)
+        asked = self.asked(o.SpotQuery)
         found = overlays.pet(actor=self.actor, uid=uid)
         shape = shapes.suv(uid, found)
         if "row" in asked:
@@ -84,7 +84,7 @@ def _patient(request: Request) -> tuple[str, str] | None:
 
 
 class DosesView(HouseView):
-    @extend_schema(parameters=PATIENT, responses=s.DosesShape)
+    @extend_schema(parameters=PATIENT, responses=o.DosesShape)
     def get(self, request: Request, uid: UUID) -> Response:
         """What the dose reports below a collection, folder or fileset come to, as far as the caller may read them.
 

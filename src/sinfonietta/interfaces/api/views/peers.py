@@ -85,6 +85,12 @@ class MirrorView(HouseView):
         said = self.said(p.NewMirror)
         return accepted(services.mirror(actor=self.actor, uid=uid, asked=said, node=said.get("node")))
 
+    @extend_schema(request=p.MirrorSchedule, responses=p.PeerShape)
+    def put(self, request: Request, uid: UUID) -> Response:
+        """Mirror the node every so many hours, as its account, into its place; or no more."""
+        hours = self.said(p.MirrorSchedule)["every_h"]
+        return Response(p.peer(services.mirror_every(actor=self.actor, uid=uid, hours=hours)))
+
 
 def accepted(job: Job) -> Response:
     """202 with the job and its address."""

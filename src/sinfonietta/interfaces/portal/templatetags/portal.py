@@ -6,6 +6,7 @@ from datetime import date
 
 from django import template
 
+from sinfonietta.jobs.models import Job
 from sinfonietta.library.access import LEVEL_NAMES
 from sinfonietta.library.models import Level
 
@@ -20,10 +21,16 @@ ICONS = (
     ("application/zip", "bi-file-zip"), ("application/gzip", "bi-file-zip"), ("text/", "bi-file-text"),
 )  # fmt: skip
 JOBS = {
-    "library.copy": "Copy of a folder", "dicom.export": "Export", "dicom.send": "Send to a DICOM node",
-    "dicom.fetch": "Fetch from a DICOM node", "dicom.mirror": "Mirror of a DICOM node",
-    "dicom.histograms": "Histograms",
-}  # fmt: skip
+    "library.copy": "Copy of a folder",
+    "dicom.export": "Export",
+    "dicom.send": "Sending to a DICOM node",
+    "dicom.fetch": "Fetching from a DICOM node",
+    "dicom.mirror": "Mirror of a DICOM node",
+    "dicom.commit": "Storage commitment",
+    "dicom.mirrors": "Mirrors that are due",
+    "dicom.histograms": "Dose-volume histogram",
+    "dicom.reindex": "Reading of DICOM files again",
+}
 CONTAINERS = {"collection": "bi-archive", "folder": "bi-folder-fill", "fileset": "bi-stack"}
 
 
@@ -50,6 +57,13 @@ def job_name(kind: str) -> str:
 
 
 @register.filter
+def job_said(job: Job) -> str:
+    """What a job says of itself; at its end what it counted."""
+    counted = job.result.items() if isinstance(job.result, dict) else ()
+    return job.detail or ", ".join(f"{value} {name}" for name, value in counted if type(value) is int)
+
+
+@register.filter
 def dicom_date(value: str) -> str:
     """A DICOM date (DA) as ISO 8601; what is none stays as it is."""
     try:
@@ -60,11 +74,16 @@ def dicom_date(value: str) -> str:
 
 @register.filter
 def person(attributes: dict[str, object], tag: str) -> str:
-    """A person's name (PN) of DICOM JSON as people write it."""
+    """A person's name (PN) of DICOM JSON as people write it: in Latin letters, and in ideographs where it has them."""
     values = attributes.get(tag, {}).get("Value") or [{}]  # type: ignore[attr-defined]
     name = values[0] or {}
-    text = name.get("Alphabetic") or name.get("Ideographic") or name.get("Phonetic") or ""
-    return ", ".join(part for part in str(text).split("^")[:2] if part)
+    written = _joined(", ", name.get("Alphabetic")), _joined(" ", name.get("Ideographic"))
+    return " ".join(filter(None, written)) or _joined(" ", name.get("Phonetic"))
+
+
+def _joined(between: str, name: str | None) -> str:
+    """Family and given name of one representation."""
+    return between.join(filter(None, (name or "").split("^")[:2]))
 
 
 @register.filter

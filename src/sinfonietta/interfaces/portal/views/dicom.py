@@ -39,6 +39,7 @@ FASTEST_HZ = 60
 RATE_TAGS = {"(0008,2144)": False, "(0018,0040)": False, "(0018,1063)": True}
 """Recommended Display Frame Rate and Cine Rate, in images a second, and Frame Time, in ms (PS3.3 C.7.6.5)."""
 MODALITIES = ["CT", "MR", "PT", "US", "RTSTRUCT", "RTPLAN", "RTDOSE", "SR", "SEG", "CR", "DX", "MG", "NM", "XA"]
+SEGMENTED, MARKS = {"CT", "MR", "PT"}, {"SEG", "RTSTRUCT"}
 NOT_ALONE = {"RTSTRUCT", "RTPLAN", "SEG", "REG", "PR", "KO"}
 FILTERS = {"patient": "00100010", "patient_id": "00100020", "modality": "00080061", "date": "00080020"}
 
@@ -94,15 +95,24 @@ def _study_url(found: DicomInstance, entry: library.Entry) -> str:
     return reverse("portal:study", args=[found.study_uid]) + (f"?in={entry.parent}" if entry.parent else "")
 
 
-def viewer_url(container: UUID | None, study: str, series: str = "") -> str:
+def viewer_url(container: UUID | None, study: str, *series: str, mode: str = "viewer") -> str:
     """OHIF on exactly this: the scope is the container, so that nothing else of the patient is shown."""
     scope = f"folders/{container}/" if container else ""
-    return f"/viewer/{scope}viewer?StudyInstanceUIDs={study}" + (f"&SeriesInstanceUIDs={series}" if series else "")
+    shown = f"&SeriesInstanceUIDs={','.join(series)}" if series else ""
+    return f"/viewer/{scope}{mode}?StudyInstanceUIDs={study}{shown}"
 
 
 def series_viewer_url(container: UUID | None, row: DicomInstance | SeriesRow) -> str:
     """OHIF on one series; empty where it would show nothing, for want of the images that the series is drawn over."""
     return "" if row.modality in NOT_ALONE else viewer_url(container, row.study_uid, row.series_uid)
+
+
+def segment_url(container: UUID | None, one: queries.Series, study: queries.Study) -> str:
+    """OHIF's tools to mark a series, with what was marked before; empty for what is no stack of slices."""
+    if one.shown.modality not in SEGMENTED or one.instances < 2:
+        return ""
+    marked = [other.series_uid for other in study.series if other.shown.modality in MARKS]
+    return viewer_url(container, study.study_uid, one.series_uid, *marked, mode="segmentation")
 
 
 @signed_in
@@ -205,6 +215,7 @@ def study(request: HttpRequest, study_uid: str) -> HttpResponse:
             "picture": pictures.get(one.series_uid),
             "viewer_url": series_viewer_url(scope.uid if scope else None, one.shown),
             "exports": exports.choices(one.shown.modality),
+            "segment_url": segment_url(scope.uid if scope else None, one, found),
         }
         for one in found.series
     ]

@@ -22,6 +22,7 @@ DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 ROWS = 100
 MOST_SENT = 100
 """Studies at a time: as many as a page of them has."""
+PAUSES = ((None, "never"), (1, "every hour"), (6, "every 6 hours"), (24, "every day"), (168, "every week"))
 
 
 @signed_in
@@ -79,6 +80,7 @@ def peer(request: HttpRequest, uid: UUID) -> HttpResponse:
         "asked": asked,
         "answers": answers,
         "problem": problem,
+        "pauses": PAUSES,
     }
     return render(request, "portal/peer.html", context)
 
@@ -128,6 +130,16 @@ def mirror(request: HttpRequest, uid: UUID) -> HttpResponse:
     services.mirror(actor=actor_of(request), uid=uid, asked=_meant(asked))
     parts.note(request, "What is not here yet is being fetched.")
     return redirect("portal:jobs")
+
+
+@signed_in
+@require_POST
+def schedule(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Mirror a node every so many hours, or no more."""
+    said = request.POST.get("every_h", "")
+    hours = int(said) if said.isdecimal() and len(said) < 6 else None
+    services.mirror_every(actor=actor_of(request), uid=uid, hours=hours)
+    return parts.said(request, "The node is mirrored again and again." if hours else "The node is not mirrored.")
 
 
 @signed_in
