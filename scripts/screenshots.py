@@ -129,7 +129,7 @@ class Walk:
         self.objects(study)
         page.goto(f"{url}/studies")
         self.shoot("studies")
-        page.get_by_role("row", name="Thorax phantom").get_by_role("link").first.click()
+        page.get_by_role("row").filter(has_text="Thorax phantom").get_by_role("link").first.click()
         page.locator(".series-list").wait_for()
         self.shoot("study")
         page.get_by_role("link", name="Radiotherapy").click()
