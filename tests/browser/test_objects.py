@@ -144,4 +144,4 @@ def test_what_does_not_belong_together_is_said(
         stored = client.put(f"/api/v1/nodes/{made}/files/elsewhere.dcm", content=saved(changed)).json()
     page = sign_in("ines")
     page.goto(f"{server.url}/nodes/{stored['id']}")
-    expect(page.locator(".alert-warning")).to_contain_text("do not belong together")
+    expect(page.locator(".alert-warning", has_text="do not belong together")).to_be_visible()

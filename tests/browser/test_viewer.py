@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,9 @@ MENU_OF_SEGMENTATION = 'xpath=//button[@role="combobox"]/preceding::button[@aria
 
 
 @pytest.fixture(scope="module")
-def ines(server: Server) -> httpx.Client:
-    return httpx.Client(base_url=server.url, auth=("ines", "quite-long-ines"))
+def ines(server: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, auth=("ines", "quite-long-ines")) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
