@@ -34,7 +34,7 @@ def path_of(route: str) -> str:
 
 QUERY = {"/wado": "?requestType=WADO&studyUID=1.2.3&seriesUID=1.2.3.1&objectUID=1.2.3.1.1"}
 STORED_ONLY = {"/beside/studies"}
-"""What only stores has nothing to be seen (``test_beside``)."""
+"""What only stores has nothing to be seen (``test_store_beside``)."""
 PATHS = [path + QUERY.get(path, "") for path in (path_of(route) for route, _, _ in SERVICES) if path not in STORED_ONLY]
 OF_THE_SERVICE = {"/", "/capabilities"}
 """What tells of the service, and of nobody's data."""

@@ -14,6 +14,7 @@ from tests.unit.dicom import files
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs.models import Blob
 from sinfonietta.dicom import queries
+from sinfonietta.dicom.index import placing
 from sinfonietta.library import queries as library
 from sinfonietta.library import services
 from sinfonietta.library.models import Collection, Level, Node, Version
@@ -110,6 +111,20 @@ def test_a_series_joins_its_fileset_whatever_that_is_called_by_now(alices: Web, 
         "/My study/My series/1.2.3.1.2.dcm",
         "/My study/2 CT Axial/1.2.3.2.1.dcm",
     ]
+
+
+@pytest.mark.parametrize("own", ["1.2.3.1", "1.2.3.2"])
+def test_a_series_that_another_request_brings_at_the_same_moment_is_joined(
+    alices: Web, box: Node, monkeypatch: pytest.MonkeyPatch, own: str
+) -> None:
+    """Its place is not there when it is looked for, and its name is taken when a new place gets one."""
+    root = f"/collections/{box.uid}"
+    alices.store(f"{root}/studies", instance(1), instance(2, series=own))
+    look, missed = placing.place, [None]
+    monkeypatch.setattr(placing, "place", lambda *asked: missed.pop() if missed else look(*asked))
+    assert alices.store(f"{root}/studies", instance(3, series=own)).status_code == 200
+    kinds = list(tree(box).values())
+    assert (kinds.count("folder"), kinds.count("fileset")) == (1, len({"1.2.3.1", own}))
 
 
 def test_studies_and_series_that_look_alike_stay_apart(alices: Web, box: Node) -> None:
