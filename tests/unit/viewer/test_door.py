@@ -73,12 +73,19 @@ def test_a_file_that_is_not_there_is_not_found(path):
 
 @pytest.mark.parametrize(
     ("suffix", "media_type"),
-    [(".wasm", "application/wasm"), (".js", "text/javascript; charset=utf-8"), (".woff2", "font/woff2")],
+    [(".wasm", "application/wasm"), (".woff2", "font/woff2")],
 )
 def test_hashed_files_are_kept_for_ever_under_their_type(suffix, media_type):
     response = get(one(suffix))
     assert response["Content-Type"] == media_type
     assert response["Cache-Control"] == "private, max-age=31536000, immutable"
+    response.close()
+
+
+def test_scripts_which_installing_rewrites_are_asked_for_again():
+    response = get(one(".js"))
+    assert response["Content-Type"] == "text/javascript; charset=utf-8"
+    assert response["Cache-Control"] == "private, no-cache"
     response.close()
 
 

@@ -32,7 +32,9 @@ MEDIA_TYPES = {
     ".woff2": "font/woff2",
     ".xml": "application/xml",
 }
-HASHED_NAME = re.compile(r"(^|\.)[0-9a-f]{16}\.(js|wasm|woff2)$")
+HASHED_NAME = re.compile(r"(^|\.)[0-9a-f]{16}\.(wasm|woff2)$")
+"""Of OHIF's own bytes. Its scripts bear hashes too, but installing rewrites them, and another version of ours may do so
+otherwise."""
 
 
 @dataclass(frozen=True)
