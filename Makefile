@@ -40,9 +40,10 @@ bench: ## The project's benchmark: a table, and JSON in var/bench
 	$(PYTHON) scripts/setup.py tests
 	$(BIN)/python -m benchmarks
 
-bench-peer: ## DICOMweb beside Orthanc, in one run
+bench-peer: ## DICOMweb and C-STORE beside Orthanc, in one run
 	$(PYTHON) scripts/setup.py tests
 	$(BIN)/python -m benchmarks.peer
+	$(BIN)/python -m benchmarks.dimse
 
 screenshots: ## Pictures of the main pages for the docs
 	$(PYTHON) scripts/setup.py tests
