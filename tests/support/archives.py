@@ -1,4 +1,4 @@
-"""Archives as tests need them: made by the real programs, by hand where no program would, and asked for at the doors."""
+"""Archives as tests need them: made by the real programs, or by hand where no program would."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -126,6 +127,10 @@ def _text(part: str | int | None) -> str | None:
     return part if isinstance(part, str) else None
 
 
+Blocks = Generator[bytes, None, None]
+"""Closing it ends the process that reads."""
+
+
 @dataclass
 class Content:
     """The bytes of one entry on their way out."""
@@ -134,7 +139,21 @@ class Content:
     version: Version
     media_type: str
     modified: datetime | None
-    blocks: Iterator[bytes]
+    blocks: Blocks
+
+
+def entry(*, actor: Actor, looked: Looked, number: int) -> Found:
+    """What an archive says of the entry at a place. Raises NotFound where there is no file."""
+    with index.opened(looked.version.blob.sha256) as found:
+        return _file(found.numbered(number))
+
+
+def _file(found: Found | None) -> Found:
+    if found is None or found.kind == reading.FOLDER:
+        raise NotFound("The archive has no such file.")
+    if found.kind != reading.FILE:
+        raise Unreadable("That entry is a link or a device; it holds no bytes.")
+    return found
 
 
 def content(
@@ -146,11 +165,7 @@ def content(
     WrongPassword, Unreadable, LimitPassed; those also in the middle of the bytes.
     """
     with index.opened(looked.version.blob.sha256) as found:
-        entry = found.numbered(number) if number is not None else found.named(name or "")
-    if entry is None or entry.kind == reading.FOLDER:
-        raise NotFound("The archive has no such file.")
-    if entry.kind != reading.FILE:
-        raise Unreadable("That entry is a link or a device; it holds no bytes.")
+        entry = _file(found.numbered(number) if number is not None else found.named(name or ""))
     library.note_read(
         actor=actor, action="file.entry_read", node=looked.version.node, version=looked.version.number,
         entry=entry.number,
@@ -162,12 +177,13 @@ def content(
     )
 
 
-def _from(head: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
-    yield head
-    yield from blocks
+def _from(head: bytes, blocks: Blocks) -> Blocks:
+    with closing(blocks):
+        yield head
+        yield from blocks
 
 
-def _limited(version: Version, entry: Found, password: str) -> Iterator[bytes]:
+def _limited(version: Version, entry: Found, password: str) -> Blocks:
     limits, seen = Limits.of_site(), 0
     compressed = version.size_bytes if entry.compressed_bytes is None else entry.compressed_bytes
     for block in reading.one(local(version.blob), entry.number, entry.locator, password):
