@@ -101,7 +101,7 @@ class Unpacker:
         try:
             own = place_of(row.name)
         except Invalid as invalid:
-            if not is_done and row.name.strip("./"):
+            if not is_done and row.name not in ("", ".", "./"):
                 self.report.skip(name, invalid.detail)
             return
         place = (*above, *own)

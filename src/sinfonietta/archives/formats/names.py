@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
+FOREIGN = re.compile(r"[^\x00-\x7f]+")
+
 
 def is_japanese(raw: Sequence[bytes]) -> bool:
-    """Whether names that are no UTF-8 are Shift JIS, as Japanese Windows writes them: together they must make sense."""
+    """Whether names that are no UTF-8 are Shift JIS, as Japanese Windows writes them: together they must make sense.
+
+    An umlaut with the letter after it often makes a Chinese character, but such stand alone; Japanese is written in
+    runs of them.
+    """
     try:
-        letters = {letter for name in raw for letter in name.decode("cp932") if letter > "\x7f"}
+        runs = [run for name in raw for run in FOREIGN.findall(name.decode("cp932"))]
     except UnicodeDecodeError:
         return False
-    return bool(letters) and all(_is_japanese_letter(letter) for letter in letters)
+    if not all(_is_japanese_letter(letter) for letter in set("".join(runs))):
+        return False
+    return sum(len(run) for run in runs if len(run) > 1) * 2 > sum(map(len, runs))
 
 
 def _is_japanese_letter(letter: str) -> bool:
