@@ -222,6 +222,12 @@ SERVICES = (
     Service("dcmtk", "conformance tests with other people's DICOM tools", ("storescu",)),
     Service("orthanc", "the peer of the DIMSE tests and of the benchmark", ("Orthanc",), "usr/sbin/Orthanc"),
     Service("orthanc-dicomweb", "DICOMweb of that peer", (), "usr/share/orthanc/plugins/libOrthancDicomWeb.so"),
+    Service("7zip", "archives as 7-Zip writes them", ("7zz",)),
+    Service("zip", "archives as Info-ZIP writes them", ("zip",)),
+    Service("unzip", "the benchmark of unpacking", ("unzip",)),
+    Service("bzip2", "tar.bz2 archives", ("bzip2",)),
+    Service("xz-utils", "tar.xz archives", ("xz",)),
+    Service("zstd", "tar.zst archives", ("zstd",)),
     Service("strace", "tests that watch what reaches the disk", ("strace",)),
     Service("fonts-dejavu-core", "letters in browser pictures", (), "usr/share/fonts/**/DejaVuSans.ttf"),
 )

@@ -1,6 +1,7 @@
 // Everything that a page of the portal runs.
 import 'bootstrap';
 import htmx from 'htmx.org';
+import './archives.js';
 import './dialogs.js';
 import './layers.js';
 import './pages.js';

@@ -24,6 +24,7 @@ from sinfonietta.ingest import uploads
 from sinfonietta.jobs import services as jobs
 from sinfonietta.library import services
 from sinfonietta.library.models import Level
+from tests.support.archives import zipped
 from tests.support.objects import file
 from tests.support.rest import settled
 
@@ -88,6 +89,7 @@ def build(make_actor: Callable[..., Actor]) -> World:
 
     ids = {"collection": study.uid, "folder": folder.uid, "fileset": fileset.uid, "file": put("xanadu.dcm", ct())}
     ids |= {"text": put("xanadu.txt", b"text"), "gone": put("gone.txt", b"gone"), "picture": put("p.png", PNG)}
+    ids |= {"zip": put("xanadu.zip", zipped({"xanadu/note.txt": b"note"}))}
     objects = {"report": "Reports/CT dose report", "document": "Reports/report", "segments": "SEG/segments",
                "slice": "CT/ct_009", "pet": "PET/pet_004"}  # fmt: skip
     ids |= {name: put(f"xanadu {name}.dcm", file(path)) for name, path in objects.items()}

@@ -89,6 +89,16 @@ class Options(BaseSettings):
     )
     parse_timeout_s: float = Field(default=30.0, description="Time for parsing or drawing one file.")
     inflate_limit_bytes: int = Field(default=512 << 20, description="A compressed dataset may expand to this.")
+    archive_max_entries: int = Field(
+        default=1_000_000, ge=1, description="An archive with more entries, nested ones included, is not read."
+    )
+    archive_max_bytes: int = Field(
+        default=100 << 30, ge=1, description="An archive may unpack to this, with all that is nested in it."
+    )
+    archive_max_ratio: int = Field(
+        default=200, ge=2, description="An entry over 100 MiB may be so many times larger than it was compressed."
+    )
+    archive_max_depth: int = Field(default=3, ge=1, description="Archives in archives are unpacked so deep.")
     ae_title: str = Field(
         default="SINFONIETTA", pattern=r"^[ -\[\]-~]{1,16}$", description="Our AE title on the DIMSE door."
     )

@@ -18,6 +18,9 @@ USER_CREATED = ["sinfonietta.library.services.make_home"]
 """Called in the transaction that makes an account."""
 
 JOB_KINDS = {
+    "archives.forget": "sinfonietta.archives.tasks.forget",
+    "archives.read": "sinfonietta.archives.tasks.read",
+    "archives.unpack": "sinfonietta.archives.tasks.unpack",
     "blobs.collect": "sinfonietta.blobs.tasks.collect",
     "blobs.strays": "sinfonietta.blobs.tasks.strays",
     "dicom.reindex": "sinfonietta.dicom.index.reindex.run",
@@ -45,6 +48,7 @@ SCHEDULES = {
     "expire uploads": ("ingest.expire", 600),
     "empty trash": ("library.purge", 3600),
     "forget attempts": ("accounts.forget", 3600),
+    "forget archives": ("archives.forget", 3600),
     "forget old jobs": ("jobs.forget", 86400),
     "mirror DICOM nodes": ("dicom.mirrors", 300),
     "forget histograms": ("dicom.forget", 86400),

@@ -48,6 +48,7 @@ INSTALLED_APPS = [
             "blobs",
             "library",
             "ingest",
+            "archives",
             "dicom",
             "interfaces.api",
             "interfaces.portal",

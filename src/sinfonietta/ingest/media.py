@@ -36,7 +36,11 @@ CONTAINERS = {"application/zip", "application/x-ole-storage"}
 def media_type(path: Path, name: str) -> str:
     """The media type of a file (RFC 6838)."""
     with path.open("rb") as stream:
-        head = stream.read(HEAD_BYTES)
+        return media_type_of(stream.read(HEAD_BYTES), name)
+
+
+def media_type_of(head: bytes, name: str) -> str:
+    """As ``media_type``, of the first bytes."""
     named = BY_NAME.get(Path(name.lower()).suffix) or mimetypes.guess_type(name, strict=False)[0] or UNKNOWN
     found = _by_content(head)
     if found in CONTAINERS:

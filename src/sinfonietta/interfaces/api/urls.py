@@ -6,6 +6,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from sinfonietta.interfaces.api.views import (
+    archives,
     collections,
     files,
     nodes,
@@ -46,6 +47,9 @@ urlpatterns = [
     path("files/<uuid:uid>/content", files.ContentView.as_view(), name="content"),
     path("files/<uuid:uid>/versions", files.VersionsView.as_view()),
     path("files/<uuid:uid>/versions/<int:number>/restore", files.RestoreVersionView.as_view()),
+    path("files/<uuid:uid>/entries", archives.EntriesView.as_view()),
+    path("files/<uuid:uid>/entries/<path:name>", archives.EntryView.as_view()),
+    path("files/<uuid:uid>/extract", archives.ExtractView.as_view()),
     path("files/<uuid:uid>/preview", previews.PreviewView.as_view()),
     path("files/<uuid:uid>/preview/report", objects.ReportView.as_view()),
     path("files/<uuid:uid>/preview/irradiation", objects.IrradiationView.as_view()),

@@ -18,10 +18,14 @@ ICONS = (
     ("application/vnd.openxmlformats-officedocument.spreadsheetml", "bi-file-spreadsheet"),
     ("application/vnd.openxmlformats-officedocument.wordprocessingml", "bi-file-word"),
     ("application/vnd.openxmlformats-officedocument.presentationml", "bi-file-slides"),
-    ("application/zip", "bi-file-zip"), ("application/gzip", "bi-file-zip"), ("text/", "bi-file-text"),
+    ("application/zip", "bi-file-zip"), ("application/gzip", "bi-file-zip"),
+    ("application/x-7z", "bi-file-zip"), ("application/x-tar", "bi-file-zip"), ("application/zstd", "bi-file-zip"),
+    ("application/x-xz", "bi-file-zip"), ("application/x-bzip", "bi-file-zip"), ("text/", "bi-file-text"),
 )  # fmt: skip
 JOBS = {
     "library.copy": "Copy of a folder",
+    "archives.unpack": "Unpacking of an archive",
+    "archives.read": "Reading of an archive",
     "dicom.export": "Export",
     "dicom.send": "Sending to a DICOM node",
     "dicom.fetch": "Fetching from a DICOM node",

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from sinfonietta.accounts.actor import Actor
+from sinfonietta.archives.queries import may_be_archive
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import Forbidden, Invalid
 from sinfonietta.interfaces.http.access import signed_in
@@ -29,10 +30,11 @@ def page(request: HttpRequest, actor: Actor, entry: queries.Entry, trail: list[q
     found = showable(entry.media_type, entry.size_bytes or 0, entry.state)
     kind = found.kinds[0] if found.kinds else ""
     is_dicom = entry.media_type == "application/dicom"
+    is_archive = entry.state != "quarantined" and may_be_archive(entry.media_type, entry.name)
     context: dict[str, Any] = {
         "entry": entry,
         "trail": trail,
-        "kind": "dicom" if is_dicom else kind,
+        "kind": "dicom" if is_dicom else "archive" if is_archive else kind,
         "reason": found.reason,
         "versions": queries.versions(actor=actor, uid=entry.uid),
         "metadata": shown_metadata(actor, entry.uid),
