@@ -83,10 +83,14 @@ def _cheap_passwords() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _clean_slate(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No audit of reads travels from one test to the next; nor does a clock write it when its test is over."""
+    """No audit of reads travels from one test to the next; nor does a clock write it when its test is over, or ask
+    again who somebody is while statements are counted.
+    """
+    from sinfonietta.accounts import known
     from sinfonietta.audit import services
 
     monkeypatch.setattr(services, "FLUSH_S", 3600.0)
+    monkeypatch.setattr(known, "BELIEVED_S", 3600.0)
     yield
     services.forget_waiting()
 
