@@ -15,11 +15,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import folder, scale, transfer
+from benchmarks import archives, folder, scale, transfer
 from benchmarks.figures import Figure, table
 
 PARTS: dict[str, Callable[[bool], list[Figure]]] = {
     "transfer": transfer.measure,
+    "archives": archives.measure,
     "folder": folder.measure,
     "scale": scale.measure,
 }

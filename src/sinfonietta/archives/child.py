@@ -32,6 +32,7 @@ class Output:
     def __init__(self, stall_s: int) -> None:
         self._waiting = bytearray()
         self._stall_s, self._said = stall_s, time.monotonic()
+        self.at = 0.0
 
     def put(self, kind: bytes, body: bytes = b"") -> None:
         """One frame."""
@@ -45,7 +46,8 @@ class Output:
         self.put(frame, orjson.dumps(fields))
 
     def beat(self, fraction: float) -> None:
-        """How far the archive has been read; now and then."""
+        """How far the archive has been read; said now and then."""
+        self.at = fraction
         if time.monotonic() - self._said > BEAT_S:
             self.said(frames.BEAT, at=round(fraction, 4))
             self.flush()
@@ -106,7 +108,7 @@ def _pour(output: Output, content: Content) -> None:
     except Broken as broken:
         output.said(frames.FAILED, reason=str(broken))
     else:
-        output.put(frames.DONE)
+        output.put(frames.DONE, frames.AT.pack(output.at))
 
 
 OPERATIONS: dict[str, Callable[..., None]] = {"list": _list, "everything": _everything, "one": _one}

@@ -126,6 +126,8 @@ class Reading:
                 self.about = orjson.loads(body)
                 return
             else:
+                if kind == frames.DONE:
+                    (self.at,) = frames.AT.unpack(body)
                 yield kind, body
 
     def _take(self, length: int) -> bytes:

@@ -7,12 +7,12 @@ is made once for each shape; the values become what the models' fields say, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import accumulate
 from typing import Any, Generic, TypeVar, cast
 
 from django.db import connection
-from django.db.models import AutoField, CharField, Field, ForeignKey, IntegerField, Model, TextField
+from django.db.models import AutoField, CharField, DateTimeField, Field, ForeignKey, IntegerField, Model, TextField
 from django.db.models.expressions import Col
 
 M = TypeVar("M", bound=Model)
@@ -124,4 +124,6 @@ def _insertion(model: type[Model], count: int, unless_there: bool) -> str:
 def _writer(field: Field[Any, Any]) -> Callable[[Any], Any]:
     if isinstance(field, CharField | TextField | IntegerField | ForeignKey):
         return lambda value: value
+    if isinstance(field, DateTimeField):  # many rows of one moment, which is worth more than it costs to remember
+        return lru_cache(maxsize=64)(lambda value: field.get_db_prep_save(value, connection))
     return lambda value: field.get_db_prep_save(value, connection)

@@ -107,12 +107,9 @@ class ZipArchive:
             pass
         if self.problem:
             raise Broken(self.problem)
-        done = 0
         for number, record in enumerate(self._records()):
             entry = self._entry(number, record)
             yield entry, self._content(record) if number >= first and entry.kind == FILE else nothing()
-            done += record.compressed
-            self._beat(done / max(self._size, 1))
 
     def content(self, number: int, locator: int | None) -> Content:
         """The bytes of one entry, by the place of its record."""
@@ -238,7 +235,7 @@ class ZipArchive:
             if not block:
                 raise Broken("Its bytes end too early.")
             start += len(block)
-            self._beat(start / max(self._size, 1))
+            self._beat(start / max(self._directory.start, 1))
             yield block
 
 
