@@ -35,6 +35,7 @@ JOB_KINDS = {
     "dicom.export": "sinfonietta.dicom.exports.tasks.run",
     "dicom.forget": "sinfonietta.dicom.tasks.forget_histograms",
     "jobs.statistics": "sinfonietta.jobs.tasks.statistics",
+    "search.reindex": "sinfonietta.search.tasks.reindex",
 }
 """Name of a kind of job -> its handler (``jobs.runner.Handler``)."""
 

@@ -49,6 +49,7 @@ INSTALLED_APPS = [
             "library",
             "ingest",
             "dicom",
+            "search",
             "interfaces.api",
             "interfaces.portal",
         )
