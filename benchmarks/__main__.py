@@ -15,13 +15,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import folder, scale, transfer
+from benchmarks import folder, scale, search, transfer
 from benchmarks.figures import Figure, table
 
 PARTS: dict[str, Callable[[bool], list[Figure]]] = {
     "transfer": transfer.measure,
     "folder": folder.measure,
     "scale": scale.measure,
+    "search": search.measure,
 }
 
 

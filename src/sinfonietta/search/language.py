@@ -265,3 +265,16 @@ def _written_value(value: Text | Compared) -> str:
     if value.low:
         return f"{'>' if value.open_low else '>='}{value.low}"
     return f"{'<' if value.open_high else '<='}{value.high}"
+
+
+def quoted(value: str) -> str:
+    """A value as it is written behind a field: in quotation marks where it needs them."""
+    value = value.replace('"', " ")
+    return f'"{value}"' if VALUE.fullmatch(value) is None or "," in value else value
+
+
+def narrowed(query: str, term: str) -> str:
+    """The query, and a term that must hold besides."""
+    if not query.strip():
+        return term
+    return f"({query}) {term}" if isinstance(parse(query), Any) else f"{query.strip()} {term}"
