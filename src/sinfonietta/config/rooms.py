@@ -35,6 +35,7 @@ JOB_KINDS = {
     "dicom.export": "sinfonietta.dicom.exports.tasks.run",
     "dicom.forget": "sinfonietta.dicom.tasks.forget_histograms",
     "jobs.statistics": "sinfonietta.jobs.tasks.statistics",
+    "search.read": "sinfonietta.search.tasks.read",
     "search.reindex": "sinfonietta.search.tasks.reindex",
 }
 """Name of a kind of job -> its handler (``jobs.runner.Handler``)."""
@@ -47,6 +48,7 @@ SCHEDULES = {
     "forget attempts": ("accounts.forget", 3600),
     "forget old jobs": ("jobs.forget", 86400),
     "forget histograms": ("dicom.forget", 86400),
+    "read texts": ("search.read", 600),
     "renew statistics": ("jobs.statistics", 3600),
 }
 """Name -> (kind, period in seconds)."""

@@ -17,6 +17,9 @@ from django.db import Error, connection, transaction
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
+from sinfonietta.accounts.actor import SYSTEM
+from sinfonietta.jobs import services as jobs
+from sinfonietta.jobs.models import Job
 from sinfonietta.library.models import Change, Node, base36
 from sinfonietta.search import documents, keeping
 from sinfonietta.search.models import Document, Progress, Sweep
@@ -27,6 +30,7 @@ IDLE_S = 0.5
 AWAY_S = 5.0
 LEASE_S = 30
 ONLY = 1
+READ = "search.read"
 
 
 class Follower:
@@ -114,9 +118,17 @@ def _follow(last: int) -> bool:
     sweeps = list(_below(due, {node.id for node in due if node.uid in added}))
     with transaction.atomic():
         keeping.keep(made)
+        _want(made)
         Sweep.objects.bulk_create(sweeps)
         Progress.objects.filter(id=ONLY, last__lt=changes[-1][0]).update(last=changes[-1][0])
     return True
+
+
+def _want(made: Sequence[documents.Made]) -> None:
+    """Have the text of files read that is not yet; the schedule of that does it once more."""
+    waiting = Job.objects.filter(kind=READ, state=Job.State.QUEUED)
+    if any(one.document.wanted for one in made) and not waiting.exists():
+        jobs.enqueue(actor=SYSTEM, kind=READ, payload={})
 
 
 def _below(nodes: Sequence[Node], added: set[int]) -> Iterable[Sweep]:
@@ -139,6 +151,7 @@ def _sweep() -> bool:
     made = documents.make(found, seen)
     with transaction.atomic():
         keeping.keep(made)
+        _want(made)
         if len(found) < BATCH:
             Sweep.objects.filter(id=sweep.id).delete()
         else:

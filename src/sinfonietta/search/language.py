@@ -270,7 +270,8 @@ def _written_value(value: Text | Compared) -> str:
 def quoted(value: str) -> str:
     """A value as it is written behind a field: in quotation marks where it needs them."""
     value = value.replace('"', " ")
-    return f'"{value}"' if VALUE.fullmatch(value) is None or "," in value else value
+    is_plain = VALUE.fullmatch(value) and ".." not in value and value[0] not in "<>="
+    return value if is_plain else f'"{value}"'
 
 
 def narrowed(query: str, term: str) -> str:

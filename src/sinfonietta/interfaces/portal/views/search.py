@@ -26,6 +26,7 @@ TITLES = {
     "collection": "Collection", "type": "Type", "modality": "Modality", "body": "Body part", "maker": "Manufacturer",
     "date": "Year", "size": "Size", "owner": "Put there by",
 }  # fmt: skip
+RANGES = {"size", "date"}
 FORM = {
     "name": "Name", "type": "Type", "modality": "Modality", "body": "Body part", "maker": "Manufacturer",
     "patient": "Patient", "study": "Study", "owner": "Put there by",
@@ -62,7 +63,7 @@ def search(request: HttpRequest) -> HttpResponse:
 def compose(request: HttpRequest) -> HttpResponse:
     """What the form asks, in the language of searches."""
     terms = [request.GET.get("words", "").strip()]
-    terms += [f"{name}:{quoted(value)}" for name in FORM if (value := request.GET.get(name, "").strip())]
+    terms += [f"{name}:{_typed(value)}" for name in FORM if (value := request.GET.get(name, "").strip())]
     start, end = request.GET.get("from", ""), request.GET.get("until", "")
     terms += [f"date:{start}..{end}"] if start or end else []
     least = request.GET.get("least", "").strip()
@@ -70,6 +71,11 @@ def compose(request: HttpRequest) -> HttpResponse:
     within = parts.uuids([request.GET.get("in", "")])
     asked = {"q": " ".join(filter(None, terms))[:LONGEST], "within": within[0] if within else None}
     return HttpResponseRedirect(f"{reverse('portal:search')}?{urlencode(_params(asked))}")
+
+
+def _typed(value: str) -> str:
+    """As it was typed, commas and all, unless it would end at a space."""
+    return quoted(value) if set(value) & set(' "()|') else value
 
 
 @signed_in
@@ -92,7 +98,7 @@ def _chosen(asked: dict[str, Any], name: str, value: facets.Value) -> tuple[str,
     if name == "collection":
         is_chosen = str(asked["within"]) == value.value
         return f"{page}?{urlencode(_params(asked | {'within': None if is_chosen else value.value}))}", is_chosen
-    term = f"{name}:{quoted(value.value)}"
+    term = f"{name}:{value.value if name in RANGES else quoted(value.value)}"
     there = re.compile(rf"(?:^|\s){re.escape(term)}(?=\s|$)")
     is_chosen = bool(there.search(asked["q"]))
     q = there.sub("", asked["q"]).strip() if is_chosen else narrowed(asked["q"], term)
