@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from django.db import connection, transaction
 
 from sinfonietta.common import rows
+from sinfonietta.search import spelling
 from sinfonietta.search.documents import Made
 from sinfonietta.search.models import Document, Number
 from sinfonietta.search.words import vector
@@ -33,6 +34,7 @@ def keep(made: Sequence[Made]) -> None:
         ]
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_statement(columns, len(some)), values)
+    spelling.learn(one.document.words for one in made)
     ids = [one.document.node_id for one in made]
     Number.objects.filter(document__in=ids).delete()
     Number.objects.bulk_create([number for one in made for number in one.numbers], batch_size=200)

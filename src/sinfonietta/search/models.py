@@ -55,6 +55,14 @@ class Number(models.Model):
         indexes = [models.Index(fields=["field", "value"])]
 
 
+class Spelling(models.Model):
+    """A word of some document, under what it is looked up by when it is mistyped."""
+
+    pk = models.CompositePrimaryKey("variant", "word")
+    variant = models.CharField(max_length=20)
+    word = models.CharField(max_length=20)
+
+
 class Progress(models.Model):
     """One row: how far the feed of changes has been followed, and who follows it at present."""
 

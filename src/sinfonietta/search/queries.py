@@ -19,7 +19,7 @@ from sinfonietta.library import access
 from sinfonietta.library.names import encodable
 from sinfonietta.library.queries import Entry
 from sinfonietta.library.queries.entries import entries, seen_by
-from sinfonietta.search import fields, highlights, language, statements
+from sinfonietta.search import fields, highlights, language, spelling, statements
 from sinfonietta.search.conditions import (
     EVERYTHING,
     NOTHING,
@@ -92,6 +92,8 @@ def search(
     elif stage == "relaxed":
         found = ids(actor, both([_condition(actor, _relaxed(tree) or tree), *place]), before=last, limit=limit + 1)
         relaxed = True
+    if not found and not cursor:
+        return Results([], None, instead=_instead(actor, q, tree, place))
     page = found[:limit]
     following = None
     if len(found) > limit:
@@ -119,6 +121,24 @@ def _every(actor: Actor, condition: Condition) -> Iterator[Entry]:
         if len(page) < PIECE:
             return
         last = page[-1]
+
+
+def _instead(actor: Actor, q: str, tree: Tree, place: Sequence[Condition]) -> list[str]:
+    """The query with its mistyped words as the actor's own documents write them, where that finds something."""
+    corrected, last = "", 0
+    for text in language.texts(tree):
+        if text.exact or _finds(actor, both([_condition(actor, text), *place])):
+            continue
+        for word in spelling.near(fold(text.text)):
+            if _finds(actor, both([worded(wordings().word([word], begins=False)), *place])):
+                corrected, last = corrected + q[last : text.at] + word, text.at + len(text.text)
+                break
+    corrected += q[last:]
+    return [corrected] if last and _finds(actor, both([_condition(actor, read(corrected)), *place])) else []
+
+
+def _finds(actor: Actor, condition: Condition) -> bool:
+    return bool(ids(actor, condition, limit=1))
 
 
 def wanted(

@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 Find = Callable[..., list[str]]
 
 
+@pytest.fixture(params=["from the words", "from what is theirs"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a search begins: at the index, or at the little that somebody may read."""
+    from sinfonietta.search import statements
+
+    if request.param == "from the words":
+        monkeypatch.setattr(statements, "FEW", -1)
+
+
 @pytest.fixture
 def find() -> Find:
     """Names of what an actor finds, after the index has followed."""

@@ -12,7 +12,7 @@ from sinfonietta.search import queries
 from sinfonietta.search.following import catch_up
 from sinfonietta.search.language import Misunderstood
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("way")]
 
 
 @pytest.fixture
@@ -135,3 +135,19 @@ def test_highlights_show_the_words_in_their_passage_and_escape_the_rest(alice: A
     catch_up()
     (hit,) = queries.search(actor=alice, q="malaga lobe").hits
     assert hit.highlights == ["&lt;b&gt;Both&lt;/b&gt; <mark>lobes</mark> of the thyroid, Málaga"]
+
+
+def test_mistyped_words_are_offered_as_ones_own_documents_write_them(alice: Actor, bob: Actor, study: object) -> None:
+    file(alice, study.uid, "isthmus.txt")
+    catch_up()
+
+    def instead(actor: Actor, q: str) -> list[str]:
+        return list(queries.search(actor=actor, q=q).instead)
+
+    assert instead(alice, "papilary") == ["papillary"]
+    assert instead(alice, "Papilalry carcinoma type:collection") == ["papillary carcinoma type:collection"]
+    assert instead(alice, "papilary carcinmoa") == ["papillary carcinoma"]
+    assert instead(alice, "isthmsu type:file") == ["isthmus type:file"]
+    assert instead(alice, "papilary type:file") == [], "that would find nothing"
+    assert instead(alice, "zzzzzz") == []
+    assert instead(bob, "papilary") == [], "nothing of what is hidden"

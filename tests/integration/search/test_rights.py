@@ -14,7 +14,7 @@ from sinfonietta.library.models import Level, Node, Version
 from sinfonietta.search import facets, queries
 from sinfonietta.search.following import catch_up
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("way")]
 
 
 def shared_with_bob(alice: Actor, name: str) -> Node:
@@ -64,7 +64,7 @@ ASKED = ["lobe", "thyroid", "papilary", "lob", "-lobe", "name:hyro", "type:file"
          "meta.kind:papillary", "owner:alice", "created:2000.."]  # fmt: skip
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seen=THINGS, hidden=THINGS)
 def test_two_worlds_that_differ_in_what_is_hidden_give_the_same_answers(
     alice: Actor, bob: Actor, seen: list[tuple[str, str]], hidden: list[tuple[str, str]]

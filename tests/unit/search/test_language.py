@@ -19,6 +19,7 @@ from sinfonietta.search.language import (
     quoted,
     written,
 )
+from sinfonietta.search.spelling import distance, variants
 from sinfonietta.search.words import BREAK, EVERY, document, fold, vector, words
 
 
@@ -94,6 +95,14 @@ def test_a_quoted_value_is_one_value(value: str) -> None:
         tree = parse(f"name:{quoted(value)}")
         assert isinstance(tree, Field)
         assert len(tree.any_of) == 1
+
+
+@given(st.text("abc", min_size=4, max_size=7), st.text("abc", min_size=4, max_size=7))
+def test_words_one_edit_apart_share_what_they_are_kept_under(one: str, other: str) -> None:
+    assert distance(one, other) == distance(other, one)
+    assert (distance(one, other) == 0) == (one == other)
+    if distance(one, other) <= 1:
+        assert variants(one) & variants(other)
 
 
 @given(st.text(max_size=40))
