@@ -11,15 +11,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.db import connection
+
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.common import rows
-from sinfonietta.common.errors import Invalid
+from sinfonietta.common.errors import Forbidden, Invalid
 from sinfonietta.common.paging import decode_cursor, encode_cursor
 from sinfonietta.library import access
+from sinfonietta.library.models import Change
 from sinfonietta.library.names import encodable
 from sinfonietta.library.queries import Entry
 from sinfonietta.library.queries.entries import entries, seen_by
-from sinfonietta.search import fields, highlights, language, spelling, statements
+from sinfonietta.search import fields, following, highlights, language, spelling, statements
 from sinfonietta.search.conditions import (
     EVERYTHING,
     NOTHING,
@@ -31,7 +34,7 @@ from sinfonietta.search.conditions import (
     wordings,
 )
 from sinfonietta.search.language import All, Any, Field, Misunderstood, Not, Text, Tree
-from sinfonietta.search.models import SavedSearch
+from sinfonietta.search.models import Progress, SavedSearch
 from sinfonietta.search.words import fold, words
 
 LIMIT = 50
@@ -222,6 +225,25 @@ def ids(actor: Actor, condition: Condition, *, limit: int, before: int | None = 
     found = statements.search(actor, condition, before=before, named=named)
     sql = f"SELECT d.node_id {found.sql} ORDER BY {found.key} DESC LIMIT %s"
     return [one for (one,) in rows.select(sql, (*found.params, limit))]
+
+
+@dataclass(frozen=True)
+class State:
+    """``waiting``: changes that the index has not followed yet; ``knows_names``: it finds parts of names quickly."""
+
+    waiting: int
+    knows_names: bool
+
+
+def state(*, actor: Actor) -> State:
+    """How the index is. Raises Forbidden for who does not run the site."""
+    if not (actor.is_system or actor.is_admin):
+        raise Forbidden("Only who runs the site may ask that.")
+    last = Progress.objects.filter(id=following.ONLY).values_list("last", flat=True).first() or 0
+    knows = connection.vendor == "sqlite" or bool(
+        rows.select("SELECT 1 FROM pg_indexes WHERE indexname = %s", ("search_document_name_trgm",))
+    )
+    return State(Change.objects.filter(id__gt=last).count(), knows)
 
 
 def saved(*, actor: Actor) -> list[SavedSearch]:
