@@ -93,10 +93,12 @@ def _keep(files: list[Any], dice: random.Random, words: list[str], first: int) -
         text += ["common"] if number % 10 == 5 else []
         modality, body, maker = dice.choice(MODALITIES), dice.choice(BODIES), dice.choice(MAKERS)
         day = dice.randrange(2010, 2026) * 10000 + dice.randrange(1, 13) * 100 + dice.randrange(1, 29)
+        year, month = day // 10000, day // 100 % 100
         stated = [
-            fact("type", "file"), fact("type", "dicom"), f"=in_{node.collection_id}", f"=date_{day // 10000}",
-            f"=size_{documents.size_class(node.size_bytes)}", "=has_dicom", *facts("modality", modality),
-            *facts("body", body), *facts("maker", maker), *facts("owner", "owner"), f"=created_{node.created.year}",
+            fact("type", "file"), fact("type", "dicom"), f"=in_{node.collection_id}", "=has_dicom",
+            f"=size_{documents.size_class(node.size_bytes)}", *facts("modality", modality), *facts("body", body),
+            *facts("maker", maker), *facts("owner", "owner"), *documents.dated("date", year, month),
+            *documents.dated("created", node.created.year, node.created.month),
         ]  # fmt: skip
         line = " ".join(text)
         row = Document(

@@ -114,7 +114,7 @@ def _make(
     if image is not None:
         image.tell(parts)
         day = image.day or day
-    parts.stated.append(f"=date_{day // 10000:04d}")
+    parts.stated += dated("date", day // 10000, day // 100 % 100)
     is_read = kept is not None and kept[0] is not None and kept[0] == node.current_id
     content = kept[1] if kept and is_read else ""
     if content:
@@ -141,6 +141,11 @@ def form_of(node: Node) -> str:
     return next((form for start, form in FORMS if node.media_type.startswith(start)), "other")
 
 
+def dated(name: str, year: int, month: int) -> tuple[str, str]:
+    """The facts that a day of a field lies in a year and in a month."""
+    return f"={name}_{year:04d}", f"={name}_{year:04d}{month:02d}"
+
+
 def size_class(size_bytes: float) -> int:
     """The number of the class that a size belongs to."""
     return sum(size_bytes >= start for start in SIZES[1:])
@@ -149,8 +154,8 @@ def size_class(size_bytes: float) -> int:
 def _of_node(node: Node, form: str) -> Iterator[str]:
     yield fact("type", node.kind)
     yield f"=in_{node.collection_id}"
-    yield f"=created_{node.created.year:04d}"
-    yield f"=modified_{node.modified.year:04d}"
+    yield from dated("created", node.created.year, node.created.month)
+    yield from dated("modified", node.modified.year, node.modified.month)
     if node.kind == Node.Kind.FILE:
         yield fact("type", form)
         yield from (fact("type", part) for part in node.media_type.split("/") if part)

@@ -178,13 +178,22 @@ def _days(value: Value, at: int) -> Range:
     return _range(value, lambda said: _day(said, at, last=False), lambda said: _day(said, at, last=True))
 
 
-def _years(name: str, found: Range) -> str:
-    """A wording that finds all years that a range touches."""
-    first = int(found.low or 0) // 10000
-    last = int(found.high) // 10000 if found.high is not None else 9999
-    begins = _cover(first, last)
-    years = [wordings().word([f"={name}_{one}"], begins=len(one) < 4) for one in begins if one]
-    return years[0] if len(years) == 1 else wordings().either(years) if years else ""
+def _when(name: str, found: Range) -> str:
+    """A wording that finds all months that a range of days touches: by years, and at its ends by months."""
+    first, last = int(found.low or 0) // 100, int(found.high) // 100 if found.high is not None else 999_912
+    start, end = -(-(first - 1) // 100), (last - 12) // 100  # the first and the last year that lie in it as a whole
+    if first > last:
+        return ""
+    if start > end:
+        begins = [f"{month:06d}" for month in range(first, last + 1) if 1 <= month % 100 <= 12]
+    else:
+        begins = [f"{month:06d}" for month in range(first, start * 100) if 1 <= month % 100 <= 12]
+        begins += _cover(start, end)
+        begins += [f"{month:06d}" for month in range((end + 1) * 100, last + 1) if 1 <= month % 100 <= 12]
+    asked = [wordings().word([f"={name}_{one}"], begins=len(one) < 4) for one in begins]
+    if not asked or "" in begins:
+        return ""
+    return asked[0] if len(asked) == 1 else wordings().either(asked)
 
 
 def _cover(first: int, last: int, begin: str = "") -> list[str]:
@@ -200,7 +209,7 @@ def _cover(first: int, last: int, begin: str = "") -> list[str]:
 def _date(actor: Actor, name: str, value: Value, at: int) -> Condition:
     found = _days(value, at)
     sql, params = found.sql("d.day")
-    return Condition(sql, params, _years("date", found))
+    return Condition(sql, params, _when("date", found))
 
 
 def _study_date(actor: Actor, name: str, value: Value, at: int) -> Condition:
@@ -218,7 +227,7 @@ def _moment(actor: Actor, name: str, value: Value, at: int) -> Condition:
         else f"CAST(to_char({column} AT TIME ZONE 'UTC', 'YYYYMMDD') AS INTEGER)"
     )
     sql, params = found.sql(as_day)
-    return Condition(sql, params, _years(name, found))
+    return Condition(sql, params, _when(name, found))
 
 
 def _bytes(text: str, at: int) -> float:

@@ -7,6 +7,7 @@ from tests.integration.library.things import file
 from tests.integration.search.conftest import Find
 
 from sinfonietta.accounts.actor import Actor
+from sinfonietta.common.time import now
 from sinfonietta.library import services
 from sinfonietta.search import queries
 from sinfonietta.search.following import catch_up
@@ -84,6 +85,9 @@ def test_sizes_dates_and_owners(alice: Actor, study: object, find: Find) -> None
     assert find(alice, "created:2000.. type:text size:<5") == ["small.txt"]
     assert find(alice, "created:..2000") == []
     assert find(alice, "modified:>2020 small") == ["small.txt"]
+    assert find(alice, "modified:2020-02..2100-03 small") == find(alice, "modified:2020-02.. small") == ["small.txt"]
+    assert find(alice, f"modified:{now():%Y-%m} small") == find(alice, f"modified:{now():%Y} small") == ["small.txt"]
+    assert find(alice, f"modified:..{now().year - 1}-12-31 small") == []
     assert find(alice, "owner:alice small") == ["small.txt"]
     assert find(alice, 'owner:"Alice Owner" small') == ["small.txt"]
     assert find(alice, "owner:bob") == []

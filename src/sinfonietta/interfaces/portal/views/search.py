@@ -55,7 +55,9 @@ def search(request: HttpRequest) -> HttpResponse:
             context["found"] = queries.search(actor=actor, q=asked["q"], within=asked["within"], cursor=cursor)
         except Misunderstood as problem:
             context |= {"problem": problem, "good": asked["q"][: problem.at], "bad": asked["q"][problem.at :]}
-    return render(request, "portal/search.html", context)
+    response = render(request, "portal/search.html", context)
+    response["HX-Push-Url"] = request.get_full_path()  # the form leads here by way of another address
+    return response
 
 
 @signed_in
