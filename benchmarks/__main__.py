@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import archives, folder, scale, transfer
+from benchmarks import archives, folder, scale, search, transfer
 from benchmarks.figures import Figure, table
 
 PARTS: dict[str, Callable[[bool], list[Figure]]] = {
@@ -23,6 +23,7 @@ PARTS: dict[str, Callable[[bool], list[Figure]]] = {
     "archives": archives.measure,
     "folder": folder.measure,
     "scale": scale.measure,
+    "search": search.measure,
 }
 
 

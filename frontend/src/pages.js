@@ -25,6 +25,33 @@ document.addEventListener('click', event => {
   visit(link.href);
 });
 
+// A form that leads to a page of ours does so in place, too.
+document.addEventListener('submit', event => {
+  const form = event.target;
+  if (!form.matches('form[data-visit]')) return;
+  event.preventDefault();
+  const asked = [...new FormData(form)].filter(([, value]) => value !== '');
+  visit(`${form.action}?${new URLSearchParams(asked)}`);
+});
+
+// A slash goes to the search, wherever one is; on its page the box says what was asked.
+document.addEventListener('keydown', event => {
+  const box = document.getElementById('search');
+  if (event.key !== '/' || !box || event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input, textarea, select, [contenteditable], .modal')) return;
+  event.preventDefault();
+  box.select();
+});
+document.addEventListener('htmx:afterSettle', event => {
+  const box = document.getElementById('search');
+  if (!box || !event.detail.target?.matches(SHELL)) return;
+  box.value = location.pathname === new URL(box.form.action).pathname ? new URLSearchParams(location.search).get('q') ?? '' : '';
+});
+
+// What there is room for on a wide screen is open there.
+document.addEventListener('htmx:afterSettle', event => {
+  for (const one of event.detail.target?.querySelectorAll('details[data-wide]') ?? []) one.open = matchMedia('(min-width: 768px)').matches;
+});
+
 // Who uses the keyboard or a screen reader goes on in the new page, not at the top of everything.
 document.addEventListener('htmx:afterSettle', event => {
   if (event.detail.target?.matches(SHELL) && document.activeElement === document.body) document.getElementById('main').focus({ preventScroll: true });

@@ -62,14 +62,6 @@ document.addEventListener('submit', event => {
   link.click();
 });
 
-// A slash goes to the filter of the page.
-document.addEventListener('keydown', event => {
-  const filter = document.querySelector('#main input[type=search]');
-  if (event.key !== '/' || !filter || event.target.closest('input, textarea, select, .modal')) return;
-  event.preventDefault();
-  filter.focus();
-});
-
 // A refreshed table keeps what was chosen, and the keyboard stays in its row.
 let kept = [];
 let row = '';

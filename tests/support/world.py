@@ -24,6 +24,8 @@ from sinfonietta.ingest import uploads
 from sinfonietta.jobs import services as jobs
 from sinfonietta.library import services
 from sinfonietta.library.models import Level
+from sinfonietta.search import services as searches
+from sinfonietta.search.following import catch_up
 from tests.support.archives import zipped
 from tests.support.objects import file
 from tests.support.rest import settled
@@ -100,6 +102,8 @@ def build(make_actor: Callable[..., Actor]) -> World:
     ids["token"] = accounts.create_token(actor=SYSTEM, user=user, name="t2", scope="read")[0].uid
     ids["job"] = jobs.enqueue(actor=owner, kind="ingest.expire", payload={}).uid
     ids["peer"] = peers.create_peer(actor=SYSTEM, ae_title="PEER", host="127.0.0.1", port=1, account="owner").uid
+    ids["search"] = searches.save(actor=owner, name="Xanadu", query="xanadu").uid
+    catch_up()
     upload = uploads.begin(actor=owner, parent=folder.uid, filename="xanadu.bin", length=3)
     ids |= {"upload": upload.uid} | {f"{role}_id": actor.uid for role, actor in people.items() if actor.uid}
     Token.objects.update(last_used=now())  # or each request, being undone, would note it again

@@ -39,6 +39,8 @@ JOB_KINDS = {
     "dicom.export": "sinfonietta.dicom.exports.tasks.run",
     "dicom.forget": "sinfonietta.dicom.tasks.forget_histograms",
     "jobs.statistics": "sinfonietta.jobs.tasks.statistics",
+    "search.read": "sinfonietta.search.tasks.read",
+    "search.reindex": "sinfonietta.search.tasks.reindex",
 }
 """Name of a kind of job -> its handler (``jobs.runner.Handler``)."""
 
@@ -52,6 +54,7 @@ SCHEDULES = {
     "forget old jobs": ("jobs.forget", 86400),
     "mirror DICOM nodes": ("dicom.mirrors", 300),
     "forget histograms": ("dicom.forget", 86400),
+    "read texts": ("search.read", 600),
     "renew statistics": ("jobs.statistics", 3600),
 }
 """Name -> (kind, period in seconds)."""

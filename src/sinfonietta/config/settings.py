@@ -50,6 +50,7 @@ INSTALLED_APPS = [
             "ingest",
             "archives",
             "dicom",
+            "search",
             "interfaces.api",
             "interfaces.portal",
         )

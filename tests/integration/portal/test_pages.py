@@ -18,7 +18,7 @@ from sinfonietta.ingest import services as ingest
 from sinfonietta.library import services
 
 pytestmark = pytest.mark.django_db
-OWN = ["/", "/shared", "/studies", "/dicom-nodes", "/jobs", "/trash", "/account", "/groups"]
+OWN = ["/", "/search", "/shared", "/studies", "/dicom-nodes", "/jobs", "/trash", "/account", "/groups"]
 SEEN = [
     "/nodes/{collection}", "/nodes/{folder}", "/nodes/{dicom}", "/nodes/{text}", "/nodes/{image}", "/nodes/{page}",
     "/files/{dicom}/image.png", "/files/{dicom}/tags", "/files/{image}/content", "/studies?in={collection}",

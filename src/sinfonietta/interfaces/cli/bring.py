@@ -102,22 +102,34 @@ def verify(repair: bool, json_: bool) -> None:
 @site.installation
 @site.as_json
 @click.option("--as-job", is_flag=True, help="Leave it to a worker, and print the id of the job.")
+@click.option("--search", "only_search", is_flag=True, help="Only what searches find; no file is read again.")
 @site.problems_said
-def reindex(as_job: bool, json_: bool) -> None:
-    """Read all stored DICOM files again and bring the index up to date; nothing disappears meanwhile."""
+def reindex(as_job: bool, only_search: bool, json_: bool) -> None:
+    """Read all stored DICOM files again and bring the indexes up to date; nothing disappears meanwhile."""
     site.start_django()
     from dataclasses import asdict
+
+    kind = "search.reindex" if only_search else "dicom.reindex"
 
     if as_job:
         from sinfonietta.jobs import services as jobs
 
-        job = jobs.enqueue(actor=site.keeper(), kind="dicom.reindex", payload={})
+        job = jobs.enqueue(actor=site.keeper(), kind=kind, payload={})
         site.say({"job": str(job.uid)}, json_=json_, sentence=str(job.uid))
         return
-    from sinfonietta.dicom.index.reindex import reindex as again
+    from sinfonietta.dicom.index.reindex import reindex as read_again
+    from sinfonietta.search.services import reindex as describe_again
 
+    counts: dict[str, int] = {}
     with Progress(console=site.screen, transient=True) as progress:
         task = progress.add_task("Reading files again", total=1.0)
-        counts = again(actor=site.keeper(), step=lambda done: progress.update(task, completed=done))
-    said = ", ".join(f"{name} {number}" for name, number in asdict(counts).items())
-    site.say(asdict(counts), json_=json_, sentence=f"Read again: {said}.")
+
+        def step(done: float) -> None:
+            progress.update(task, completed=done)
+
+        if not only_search:
+            counts |= asdict(read_again(actor=site.keeper(), step=step))
+            progress.update(task, description="Describing everything again", completed=0)
+        counts |= asdict(describe_again(actor=site.keeper(), step=step))
+    said = ", ".join(f"{name} {number}" for name, number in counts.items())
+    site.say(counts, json_=json_, sentence=f"Read again: {said}.")

@@ -75,6 +75,15 @@ def _bytes() -> str:
     return "the store of the files can be written"
 
 
+def _search() -> str:
+    from sinfonietta.accounts.actor import SYSTEM
+    from sinfonietta.search import queries
+
+    state = queries.state(actor=SYSTEM)
+    behind = f"{state.waiting:,} changes wait" if state.waiting else "in step"
+    return behind if state.knows_names else f"{behind}; parts of names are looked for without an index (no pg_trgm)"
+
+
 def _secret() -> str:
     from django.conf import settings
 
@@ -122,6 +131,7 @@ PROBES: dict[str, Callable[[], str]] = {
     "database": _database,
     "disk": _disk,
     "bytes": _bytes,
+    "search": _search,
     "secret key": _secret,
     "image decoding": _decoding,
     "DICOM door": _dicom_door,

@@ -36,7 +36,7 @@ COMMANDS = {
     "remove-peer": ("peers:remove_peer", "Forget a DICOM node."),
     "import": ("bring:import_", "Bring files and folders in from this machine's disk."),
     "verify": ("bring:verify", "Check that every row has its bytes and every byte its hash."),
-    "reindex": ("bring:reindex", "Read all stored DICOM files again and bring the index up to date."),
+    "reindex": ("bring:reindex", "Read all stored DICOM files again and bring the indexes up to date."),
     "put": ("remote:put", "Send files and folders to a server."),
     "get": ("remote:get", "Fetch a file or all of a folder from a server."),
     "demo-fill": ("demo:fill", ""),

@@ -128,6 +128,7 @@ def worker() -> None:
     """One process for background work alone."""
     site.start_django()
     from sinfonietta.jobs.runner import run_worker
+    from sinfonietta.search.following import Follower
 
     stop = threading.Event()
 
@@ -136,7 +137,8 @@ def worker() -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    run_worker(stop)
+    with Follower():
+        run_worker(stop)
 
 
 @click.command("init-quietly", hidden=True)
