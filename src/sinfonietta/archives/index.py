@@ -97,7 +97,7 @@ def build(sha256: str, path: Path, step: Callable[[float], None] = lambda at: No
             database.execute("PRAGMA synchronous = OFF")
             database.executescript(TABLES)
             database.execute("BEGIN")
-            with reading.Reading(path, {"operation": "list", "password": ""}) as read:
+            with reading.Reading(path, {"operation": "list", "password": ""}, step) as read:
                 _fill(database, read, step)
             database.execute("COMMIT")
             database.executescript(INDEXES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from sinfonietta.library.models import Version
 
 AT_ONCE_BYTES = 16 << 20
 """A compressed tar larger than this is read by a job: to list it, all of it has to be decompressed."""
+PATIENCE_S = 5.0
+"""What takes longer to read than this is left to a job as well."""
 MEDIA_TYPES = {
     "application/zip", "application/x-zip-compressed", "application/x-7z-compressed", "application/x-tar",
     "application/gzip", "application/x-gzip", "application/x-bzip2", "application/x-bzip", "application/x-xz",
@@ -62,11 +65,30 @@ def look(*, actor: Actor, uid: UUID) -> Looked:
     version = library.version(actor=actor, uid=uid)
     if not index.exists(version.blob.sha256):
         path = local(version.blob)
-        if _takes_long(path, version.size_bytes):
-            return Looked(version, job=services.read_later(actor=actor, version=version))
-        index.build(version.blob.sha256, path)
+        job = services.under_way(actor=actor, version=version)
+        if job or _takes_long(path, version.size_bytes) or not _read_at_once(version.blob.sha256, path):
+            return Looked(version, job=job or services.read_later(actor=actor, version=version))
     with index.opened(version.blob.sha256) as found:
         return Looked(version, found.about())
+
+
+class _TakesLong(Exception):
+    pass
+
+
+def _read_at_once(sha256: str, path: Path) -> bool:
+    """Make the index, if that can be done while somebody waits."""
+    end = time.monotonic() + PATIENCE_S
+
+    def step(at: float) -> None:
+        if time.monotonic() > end:
+            raise _TakesLong
+
+    try:
+        index.build(sha256, path, step)
+    except _TakesLong:
+        return False
+    return True
 
 
 def _takes_long(path: Path, size_bytes: int) -> bool:

@@ -11,7 +11,8 @@ import select
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ REFUSALS: dict[str, type[Problem]] = {
     "NotAnArchive": NotAnArchive, "Unreadable": Unreadable,
     "NeedsPassword": NeedsPassword, "WrongPassword": WrongPassword,
 }  # fmt: skip
+Beat = Callable[[float], None]
+FAR_S = 30.0
 FILE, FOLDER, LINK = "file", "folder", "link"
 WAIT_S = 10.0
 _free = threading.BoundedSemaphore(8)
@@ -62,10 +65,14 @@ class Failure:
 
 @dataclass
 class Reading:
-    """A process at work on one archive. ``at``: how far it has read, 0 to 1; ``about``: what it said at its end."""
+    """A process at work on one archive. ``at``: how far it has read, 0 to 1; ``about``: what it said at its end.
+
+    ``beat`` is told how far, a few times a second while nothing else comes, and may raise to end the reading.
+    """
 
     path: Path
     question: dict[str, Any]
+    beat: Beat = field(default=lambda at: None)
     at: float = 0.0
     about: dict[str, Any] = field(default_factory=dict)
 
@@ -119,6 +126,7 @@ class Reading:
             body = self._take(length)
             if kind == frames.BEAT:
                 self.at = float(orjson.loads(body)["at"])
+                self.beat(self.at)
             elif kind == frames.REFUSED:
                 said = orjson.loads(body)
                 raise REFUSALS[said["kind"]](said["reason"])
@@ -169,10 +177,22 @@ def listing(reading: Reading) -> Iterator[list[list[Any]]]:
 
 
 def one(path: Path, number: int, locator: int | None, password: str) -> Iterator[bytes]:
-    """The bytes of one entry, in blocks; what is wrong with it is raised at the latest in place of its end."""
-    with Reading(path, {"operation": "one", "number": number, "locator": locator, "password": password}) as reading:
+    """The bytes of one entry, in blocks; what is wrong with it is raised at the latest in place of its end.
+
+    Raises Unreadable also where so much has to be decompressed before it that nobody would wait for it.
+    """
+    began = time.monotonic()
+
+    def beat(at: float) -> None:
+        if not came and time.monotonic() - began > FAR_S:
+            raise Unreadable("It lies too far inside to be taken out alone; unpack the archive.")
+
+    came = False
+    question = {"operation": "one", "number": number, "locator": locator, "password": password}
+    with Reading(path, question, beat) as reading:
         for kind, body in reading.frames():
             if kind == frames.DATA:
+                came = True
                 yield body
             elif kind == frames.FAILED:
                 raise Failure(**orjson.loads(body)).problem()
@@ -224,6 +244,6 @@ def members(reading: Reading) -> Iterator[Member]:
         number += 1
 
 
-def everything(path: Path, first: int, password: str) -> Reading:
+def everything(path: Path, first: int, password: str, beat: Beat = lambda at: None) -> Reading:
     """The reading for ``members``: entries before number ``first`` come without their bytes."""
-    return Reading(path, {"operation": "everything", "first": first, "password": password})
+    return Reading(path, {"operation": "everything", "first": first, "password": password}, beat)

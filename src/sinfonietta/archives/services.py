@@ -25,13 +25,18 @@ LONGEST_PASSWORD = 1000
 
 
 def read_later(*, actor: Actor, version: Version) -> Job:
-    """The job that reads an archive for its index; the one that is under way for the actor, if there is one."""
-    payload = {"file": str(version.node.uid), "version": version.number}
+    """The job that reads an archive for its index."""
+    return jobs.enqueue(actor=actor, kind="archives.read", payload=_what(version))
+
+
+def under_way(*, actor: Actor, version: Version) -> Job | None:
+    """The actor's job that reads an archive, while it has not ended."""
     mine = Job.objects.filter(kind="archives.read", owner=actor.uid, state__in=OPEN)
-    for job in mine:
-        if {key: job.payload.get(key) for key in payload} == payload:
-            return job
-    return jobs.enqueue(actor=actor, kind="archives.read", payload=payload)
+    return next((job for job in mine if _what(version).items() <= job.payload.items()), None)
+
+
+def _what(version: Version) -> dict[str, object]:
+    return {"file": str(version.node.uid), "version": version.number}
 
 
 def unpack(

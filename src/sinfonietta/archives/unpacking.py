@@ -83,7 +83,10 @@ class Unpacker:
         return self.report
 
     def _archive(self, path: Path, above: tuple[str, ...], depth: int, places: Places, first: int) -> None:
-        with reading.everything(path, first, self.password) as read:
+        def beat(at: float) -> None:
+            self.ways.progress(at if depth == 1 else -1, self.report)
+
+        with reading.everything(path, first, self.password, beat) as read:
             for member in reading.members(read):
                 self._member(member, path, above, depth, places, is_done=member.number < first)
                 if depth == 1:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
+import tarfile
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,7 +19,8 @@ from tests.support.jobs import end, wait_until, workers
 from tests.support.objects import file
 
 from sinfonietta.accounts.actor import Actor
-from sinfonietta.archives import index, queries, services, tasks, unpacking
+from sinfonietta.archives import index, queries, reading, services, tasks, unpacking
+from sinfonietta.archives.errors import Unreadable
 from sinfonietta.archives.models import Unpacking
 from sinfonietta.archives.secrets import sealed, unsealed
 from sinfonietta.audit.models import Event
@@ -26,6 +29,7 @@ from sinfonietta.common.time import now
 from sinfonietta.dicom.queries import identities
 from sinfonietta.jobs import leases, runner
 from sinfonietta.jobs import services as jobs
+from sinfonietta.jobs.errors import Cancelled
 from sinfonietta.jobs.models import Job
 from sinfonietta.library import services as library
 from sinfonietta.library.models import Level, Node, Version
@@ -227,6 +231,31 @@ def test_a_large_compressed_tar_is_read_by_a_job(
     looked = queries.look(actor=alice, uid=uid)
     assert looked.job is None
     assert len(queries.entries(actor=alice, looked=looked, prefix="folder 3/").items) == 9 + 1
+
+
+@pytest.mark.django_db
+def test_what_takes_long_to_read_becomes_a_job(alice: Actor, place: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few kilobytes that are gigabytes of nothing: a request does not wait for them, a person may give up on them."""
+    zeros, after = tarfile.TarInfo("zeros.bin"), tarfile.TarInfo("after.txt").tobuf() + bytes(1024)
+    zeros.size = 40 << 24
+    content = gzip.compress(zeros.tobuf()) + gzip.compress(bytes(1 << 24)) * 40 + gzip.compress(after)
+    uid = put(alice, place, "a.tar.gz", content)
+    monkeypatch.setattr(queries, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(reading, "FAR_S", 0.0)
+    job = queries.look(actor=alice, uid=uid).job
+    assert job
+    assert queries.look(actor=alice, uid=uid).job == job
+    with monkeypatch.context() as patch:
+        patch.setattr(runner.JobContext, "progress", lambda *_: (_ for _ in ()).throw(Cancelled))
+        assert ended(job).state == Job.State.CANCELLED
+    assert not [path for path in index.folder().iterdir() if path.suffix == ".new"]
+    index.build(queries.library.version(actor=alice, uid=uid).blob.sha256, stored(alice, uid))
+    with pytest.raises(Unreadable, match="too far"):
+        queries.content(actor=alice, looked=queries.look(actor=alice, uid=uid), name="after.txt")
+
+
+def stored(actor: Actor, uid: UUID) -> Any:
+    return queries.local(queries.library.version(actor=actor, uid=uid).blob)
 
 
 @pytest.mark.django_db
