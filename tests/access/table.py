@@ -200,6 +200,7 @@ PAGES = [
     form("selection/trash", WRITE, "id={text}"), form("selection/move", WRITE, "id={text}&target={collection}"),
     form("selection/copy", WRITE, "id={text}&target={collection}"), form("selection/restore", WRITE, "id={gone}"),
     form("selection/purge", MANAGE, "id={gone}"),
+    form("selection/put-back", WRITE, "id={text}&to={collection}&out_of={folder}"),
     page("selection/pick?id={text}&in={folder}&action=move", READ),
     page("selection/download?id={text}", rule(422, reader=OK, writer=OK, manager=OK, owner=OK)),
     page("files/{picture}/content", READ), page("files/{file}/image.png", READ, costly=True),

@@ -39,6 +39,7 @@ urlpatterns = [
     path("nodes/<uuid:uid>/metadata", files.set_metadata, name="metadata"),
     path("selection/trash", actions.trash, name="selection-trash"),
     path("selection/move", actions.move, name="selection-move"),
+    path("selection/put-back", actions.put_back, name="selection-put-back"),
     path("selection/copy", actions.copy, name="selection-copy"),
     path("selection/restore", actions.restore, name="selection-restore"),
     path("selection/purge", actions.purge, name="selection-purge"),

@@ -90,9 +90,13 @@ def create_inside(request: HttpRequest, uid: UUID) -> HttpResponse:
 @signed_in
 @require_POST
 def rename(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Another name."""
-    done = services.rename(actor=actor_of(request), uid=uid, name=request.POST.get("name", ""))
-    return parts.said(request, f"It is called “{done.name}” now.", refresh=True)
+    """Another name; ``instead_of`` where it takes back one that was given before."""
+    actor = actor_of(request)
+    before = queries.node(actor=actor, uid=uid).name
+    name, known = request.POST.get("name", ""), request.POST.get("instead_of")
+    done = services.rename(actor=actor, uid=uid, name=name, instead_of=known)
+    undo = {"url": request.path, "name": before, "instead_of": done.name}
+    return parts.said(request, f"It is called “{done.name}” now.", undo=undo, refresh=True)
 
 
 @signed_in
