@@ -3,6 +3,7 @@ import 'bootstrap';
 import htmx from 'htmx.org';
 import './dialogs.js';
 import './layers.js';
+import './links.js';
 import './pages.js';
 import './radiotherapy.js';
 import './selection.js';

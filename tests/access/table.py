@@ -192,6 +192,9 @@ IN_FOLDER = _dicomweb("dicomweb/folders/{folder}/", READ, READ, WRITE, WRITE, BE
 
 PAGES = [
     page("", ANYONE), page("shared", ANYONE), form("collections", ANYONE_WRITES, "name=n"),
+    page("home", ANYONE), page("news", ANYONE),
+    page("nodes/{collection}/news", READ), form("nodes/{folder}/star", READ | READS_ONLY, "on=yes"),
+    form("nodes/{folder}/opened", READ | READS_ONLY),
     page("nodes/{folder}", READ), page("nodes/{file}", READ), form("nodes/{folder}/inside", WRITE, "name=n"),
     form("nodes/{folder}/rename", WRITE, "name=n"), form("nodes/{collection}/describe", WRITE, "description=d"),
     page("nodes/{folder}/share", MANAGE), form("nodes/{folder}/share", MANAGE, "inherit=yes"),

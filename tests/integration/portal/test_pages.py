@@ -179,3 +179,27 @@ def more_of_all(owner: Actor, place: Place, number: int) -> None:
     studies.put(owner, folder.uid, studies.instance(1, study=f"1.2.{number}", series=f"1.2.{number}.1"))
     slice_ = studies.instance(number, study=CT, series="1.2.99")
     studies.put(owner, place.collection.uid, slice_, f"{number}.dcm")
+
+
+def test_home_shows_stars_what_was_opened_and_what_is_new(place: Place, reader: Client, stranger: Client) -> None:
+    star = f"/nodes/{place.text.uid}/star"
+    button = reader.post(star, {"on": "yes", "button": "1"}, headers={"HX-Request": "true"}).content.decode()
+    assert 'aria-pressed="true"' in button
+    assert 'aria-pressed="true"' in reader.get(f"/nodes/{place.text.uid}").content.decode()
+    assert 'aria-label="starred"' in reader.get(f"/nodes/{place.collection.uid}").content.decode()
+    assert "Take the star away" in reader.get(f"/nodes/{place.collection.uid}").content.decode()
+    assert reader.post(f"/nodes/{place.folder.uid}/opened").status_code == 204
+    home = reader.get("/home").content.decode()
+    starred, opened, news = home.split("Opened last")[0], *home.split("Opened last")[1].split("What is new")
+    assert "note.txt" in starred
+    assert "Reports" in opened
+    assert "note.txt" not in opened
+    assert "files added in" in news or "note.txt" in news
+    assert "Lung study" in reader.get(f"/nodes/{place.collection.uid}/news").content.decode()
+    part = reader.get(f"/nodes/{place.collection.uid}/news", headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in part
+    assert "oday" in part
+    assert reader.get(f"/nodes/{place.folder.uid}/news").status_code == 404
+    assert b"Lung" not in stranger.get("/home").content
+    assert "has no star" in reader.post(star, {"on": "no"}).headers["HX-Trigger"]
+    assert "note.txt" not in reader.get("/home").content.decode().split("Opened last")[0]

@@ -64,6 +64,7 @@ def _table(request: HttpRequest, actor: Actor, uid: UUID) -> dict[str, Any]:
     return {
         "page": page, "order": order, "name": name, "offset": offset, "total": total,
         "first": offset + 1 if page.items else 0, "last": offset + len(page.items),
+        "starred": queries.starred_among(actor=actor, uids=[uid, *(row.uid for row in page.items)]),
         "previous": max(0, offset - ROWS) if offset else None, "next": page.next,
     }  # fmt: skip
 
