@@ -2,6 +2,7 @@
 import 'bootstrap';
 import htmx from 'htmx.org';
 import './dialogs.js';
+import './keys.js';
 import './layers.js';
 import './links.js';
 import './pages.js';

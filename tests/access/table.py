@@ -192,7 +192,7 @@ IN_FOLDER = _dicomweb("dicomweb/folders/{folder}/", READ, READ, WRITE, WRITE, BE
 
 PAGES = [
     page("", ANYONE), page("shared", ANYONE), form("collections", ANYONE_WRITES, "name=n"),
-    page("home", ANYONE), page("news", ANYONE),
+    page("home", ANYONE), page("news", ANYONE), page("help", ANYONE),
     page("nodes/{collection}/news", READ), form("nodes/{folder}/star", READ | READS_ONLY, "on=yes"),
     form("nodes/{folder}/opened", READ | READS_ONLY),
     page("nodes/{folder}", READ), page("nodes/{file}", READ), form("nodes/{folder}/inside", WRITE, "name=n"),
@@ -212,6 +212,8 @@ PAGES = [
     page("trash", ANYONE), page("studies", ANYONE), page(f"studies/{STUDY}", READ), page("patient?id=1CT1", READ),
     page(f"exports/pick?form=nifti&study={STUDY}&in={{folder}}", READ),
     form("exports", WRITE, f"form=nifti&study={STUDY}&series={SERIES}&target={{folder}}"),
+    page("notices", ANYONE), page("notices/bell", ANYONE), form("notices/read", ANYONE_WRITES),
+    form("notices/wishes", ANYONE_WRITES, "page=shared"),
     page("jobs", ANYONE), form("jobs/{job}/cancel", OWN_AND_SITE_WRITE),
     page("dicom-nodes", ANYONE), form("dicom-nodes", ADMIN, "ae_title=NEW&host=127.0.0.1&port=104&account=owner"),
     page("dicom-nodes/{peer}", OWN_AND_SITE), form("dicom-nodes/{peer}/echo", OWN_AND_SITE),
