@@ -13,16 +13,17 @@ export function toast(sentence, { problem = false, undo = null } = {}) {
     '<button type="button" class="btn-close btn-close-white me-2 m-auto" data-bs-dismiss="toast" aria-label="Close"></button></div>';
   element.querySelector('.toast-body').textContent = sentence;
   if (undo) element.querySelector('.toast-body').after(undoButton(undo, element));
-  if (undo) takeBack = () => element.querySelector('.undo').click();
+  const back = () => element.querySelector('.undo').click();
+  if (undo) takeBack = back;
   document.getElementById('toasts').append(element);
   element.addEventListener('hidden.bs.toast', () => {
-    if (undo) takeBack = null;
+    if (takeBack === back) takeBack = null;
     element.remove();
   });
   new Toast(element, { delay: undo ? 15000 : problem ? 9000 : 4000 }).show();
 }
 
-// What was done can be taken back: the fields are posted to `url`. The page then shows things as they are again.
+// What was done can be taken back: the fields are posted to `url`.
 function undoButton({ url, ...fields }, element) {
   const button = document.createElement('button');
   button.type = 'button';
@@ -33,7 +34,10 @@ function undoButton({ url, ...fields }, element) {
   button.addEventListener('click', () => {
     Toast.getInstance(element)?.hide();
     takeBack = null;
-    htmx.ajax('POST', url, { values: fields, swap: 'none', target: 'body' }).then(() => visit()).catch(() => {});
+    // A list renews itself and keeps the keyboard where it is; the page of the thing itself, or one without a list, does not.
+    const here = location.pathname.split('/').pop();
+    const isStale = (here && `${url} ${fields.id}`.includes(here)) || !document.querySelector('#main [hx-trigger*="refresh from:body"]');
+    htmx.ajax('POST', url, { values: fields, swap: 'none', target: 'body' }).then(() => isStale && visit()).catch(() => {});
   });
   return button;
 }

@@ -231,7 +231,8 @@ def test_a_report_names_the_page_and_the_request(reader: Client, settings: Any) 
         answer = reader.get(url)
         page = html.unescape(answer.content.decode())
         assert "mailto:keeper%2Bdata@example.org?subject=A%20problem%20with%20Sinfonietta&body=" in page
-        assert f"Page%3A%20{quote(url, safe='')}%0ARequest%3A%20{answer['X-Request-ID']}" in page
+        where = quote(url, safe="")
+        assert f"Page%3A%20{where}%0ARequest%3A%20{answer['X-Request-ID']}" in page
 
 
 def test_help_names_the_keys_that_the_page_knows(reader: Client) -> None:
