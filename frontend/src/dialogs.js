@@ -4,7 +4,8 @@ import htmx from 'htmx.org';
 
 const dialog = () => Modal.getOrCreateInstance(document.getElementById('dialog'));
 
-document.addEventListener('htmx:afterSwap', event => {
+// After the settling, when what is in it answers to keys; quick hands would type into a form that does not yet listen.
+document.addEventListener('htmx:afterSettle', event => {
   const content = event.detail.target;
   if (content?.id !== 'dialog-content') return;
   // In an open dialog the button that had the focus is gone: the keyboard goes on at the first choice.

@@ -198,6 +198,9 @@ IN_FOLDER = _dicomweb("dicomweb/folders/{folder}/", READ, READ, WRITE, WRITE, BE
 
 PAGES = [
     page("", ANYONE), page("shared", ANYONE), form("collections", ANYONE_WRITES, "name=n"),
+    page("home", ANYONE), page("news", ANYONE), page("help", ANYONE),
+    page("nodes/{collection}/news", READ), form("nodes/{folder}/star", READ | READS_ONLY, "on=yes"),
+    form("nodes/{folder}/opened", READ | READS_ONLY),
     page("nodes/{folder}", READ), page("nodes/{file}", READ), form("nodes/{folder}/inside", WRITE, "name=n"),
     form("nodes/{folder}/rename", WRITE, "name=n"), form("nodes/{collection}/describe", WRITE, "description=d"),
     page("nodes/{folder}/share", MANAGE), form("nodes/{folder}/share", MANAGE, "inherit=yes"),
@@ -210,6 +213,7 @@ PAGES = [
     form("selection/trash", WRITE, "id={text}"), form("selection/move", WRITE, "id={text}&target={collection}"),
     form("selection/copy", WRITE, "id={text}&target={collection}"), form("selection/restore", WRITE, "id={gone}"),
     form("selection/purge", MANAGE, "id={gone}"),
+    form("selection/put-back", WRITE, "id={text}&to={collection}&out_of={folder}"),
     page("selection/pick?id={text}&in={folder}&action=move", READ),
     page("selection/download?id={text}", rule(422, reader=OK, writer=OK, manager=OK, owner=OK)),
     page("files/{picture}/content", READ), page("files/{file}/image.png", READ, costly=True),
@@ -221,6 +225,8 @@ PAGES = [
     page("trash", ANYONE), page("studies", ANYONE), page(f"studies/{STUDY}", READ), page("patient?id=1CT1", READ),
     page(f"exports/pick?form=nifti&study={STUDY}&in={{folder}}", READ),
     form("exports", WRITE, f"form=nifti&study={STUDY}&series={SERIES}&target={{folder}}"),
+    page("notices", ANYONE), page("notices/bell", ANYONE), form("notices/read", ANYONE_WRITES),
+    form("notices/wishes", ANYONE_WRITES, "page=shared"),
     page("jobs", ANYONE), form("jobs/{job}/cancel", OWN_AND_SITE_WRITE),
     page("dicom-nodes", ANYONE), form("dicom-nodes", ADMIN, "ae_title=NEW&host=127.0.0.1&port=104&account=owner"),
     page("dicom-nodes/{peer}", OWN_AND_SITE), form("dicom-nodes/{peer}/echo", OWN_AND_SITE),

@@ -51,6 +51,15 @@ class Options(BaseSettings):
     allowed_hosts: list[str] = Field(default=["*"], description="Host names that the server answers to.")
     cors_origins: list[str] = Field(default=[], description="Origins of other sites whose pages may call the API.")
     site_name: str = Field(default="Sinfonietta", description="The name on the pages.")
+    mail_url: str = Field(
+        default="",
+        description="The mail server: `smtp://host:25`, `smtp+starttls://account:password@host:587`, `smtps://...`;"
+        " `console:` writes mails to the worker's output; empty: nothing is mailed.",
+    )
+    mail_from: str = Field(default="sinfonietta@localhost", description="The sender of mails.")
+    report_address: str = Field(
+        default="", description="Mail address that “Report a problem” writes to; empty: it is not offered."
+    )
     run_as: str = Field(default="", description="Account whose rights the server takes when it is started as root.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="How much is logged.")
     log_format: Literal["json", "text"] = Field(
@@ -139,6 +148,16 @@ class Options(BaseSettings):
         parts = urlsplit(url)
         if url and (parts.scheme not in ("postgresql", "postgres") or not parts.path.strip("/")):
             raise ValueError("write it as postgresql://account@host:5432/database, or leave it empty for SQLite")
+        _ = parts.port  # raises ValueError where it is no number
+        return url
+
+    @field_validator("mail_url")
+    @classmethod
+    def _mail_server(cls, url: str) -> str:
+        parts = urlsplit(url)
+        servers = ("smtp", "smtps", "smtp+starttls")
+        if url and parts.scheme != "console" and (parts.scheme not in servers or not parts.hostname):
+            raise ValueError("write it as smtp+starttls://account:password@host:587, console:, or leave it empty")
         _ = parts.port  # raises ValueError where it is no number
         return url
 

@@ -17,6 +17,23 @@ ANNOUNCEMENTS: list[str] = []
 USER_CREATED = ["sinfonietta.library.services.make_home"]
 """Called in the transaction that makes an account."""
 
+GRANTED = ["sinfonietta.notices.events.shared"]
+"""Called in the transaction that gives rights to who had none (``library.hooks.granted``)."""
+
+JOB_ENDED = ["sinfonietta.notices.events.job_ended"]
+"""Called in the transaction that writes how a job ended."""
+
+NOTICED_JOBS = [
+    "library.copy",
+    "archives.unpack",
+    "dicom.export",
+    "dicom.send",
+    "dicom.fetch",
+    "dicom.mirror",
+    "dicom.reindex",
+]
+"""Kinds of jobs whose end is told to who asked for them; others are parts of a page that shows it anyhow."""
+
 JOB_KINDS = {
     "archives.forget": "sinfonietta.archives.tasks.forget",
     "archives.read": "sinfonietta.archives.tasks.read",
@@ -38,6 +55,8 @@ JOB_KINDS = {
     "dicom.histograms": "sinfonietta.dicom.tasks.compute_histograms",
     "dicom.export": "sinfonietta.dicom.exports.tasks.run",
     "dicom.forget": "sinfonietta.dicom.tasks.forget_histograms",
+    "notices.mail": "sinfonietta.notices.tasks.mail",
+    "notices.forget": "sinfonietta.notices.tasks.forget",
     "jobs.statistics": "sinfonietta.jobs.tasks.statistics",
     "search.read": "sinfonietta.search.tasks.read",
     "search.reindex": "sinfonietta.search.tasks.reindex",
@@ -55,6 +74,8 @@ SCHEDULES = {
     "mirror DICOM nodes": ("dicom.mirrors", 300),
     "forget histograms": ("dicom.forget", 86400),
     "read texts": ("search.read", 600),
+    "mail notices": ("notices.mail", 900),
+    "forget notices": ("notices.forget", 86400),
     "renew statistics": ("jobs.statistics", 3600),
 }
 """Name -> (kind, period in seconds)."""

@@ -51,6 +51,7 @@ INSTALLED_APPS = [
             "archives",
             "dicom",
             "search",
+            "notices",
             "interfaces.api",
             "interfaces.portal",
         )
@@ -120,6 +121,15 @@ def database(url: str) -> dict[str, Any]:
 
 
 DATABASES = {"default": database(os.environ.get("SINFONIETTA_TEST_DATABASE_URL", "") or OPTIONS.database_url)}
+
+_MAIL = urlsplit(OPTIONS.mail_url)
+EMAIL_BACKEND = f"django.core.mail.backends.{'console' if _MAIL.scheme == 'console' else 'smtp'}.EmailBackend"
+EMAIL_HOST = _MAIL.hostname or "localhost"
+EMAIL_PORT = _MAIL.port or {"smtps": 465, "smtp+starttls": 587}.get(_MAIL.scheme, 25)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_MAIL.username or ""), unquote(_MAIL.password or "")
+EMAIL_USE_SSL, EMAIL_USE_TLS = _MAIL.scheme == "smtps", _MAIL.scheme == "smtp+starttls"
+EMAIL_TIMEOUT = 30
+DEFAULT_FROM_EMAIL = OPTIONS.mail_from
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -192,5 +202,8 @@ INSPECTORS = rooms.INSPECTORS
 INDEXERS = rooms.INDEXERS
 ANNOUNCEMENTS = rooms.ANNOUNCEMENTS
 USER_CREATED = rooms.USER_CREATED
+GRANTED = rooms.GRANTED
+JOB_ENDED = rooms.JOB_ENDED
+NOTICED_JOBS = rooms.NOTICED_JOBS
 JOB_KINDS = rooms.JOB_KINDS
 SCHEDULES = rooms.SCHEDULES

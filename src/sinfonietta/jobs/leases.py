@@ -14,6 +14,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from sinfonietta.common.time import now
+from sinfonietta.jobs import hooks
 from sinfonietta.jobs.models import Job
 
 LEASE_S = 20
@@ -58,11 +59,14 @@ def renew(job: Job) -> bool:
 def end(job: Job, state: str, *, detail: str = "", result: object = None) -> bool:
     """Write how the job ended; False when it was taken away, and nothing is written."""
     progress = {"progress": 1.0} if state == Job.State.SUCCEEDED else {}
-    return bool(
-        Job.objects.filter(held(job)).update(
+    with transaction.atomic():
+        if not Job.objects.filter(held(job)).update(
             state=state, detail=detail, result=result, finished=now(), lease_until=None, **progress
-        )
-    )
+        ):
+            return False
+        job.state, job.detail = state, detail
+        hooks.job_ended(job)
+    return True
 
 
 def put_back(job: Job, detail: str, *, after_s: float, count: bool = True) -> bool:

@@ -1,4 +1,4 @@
-"""How higher rooms keep an index true: called inside the transaction that changes the tree."""
+"""How higher rooms keep an index true, or tell of what is shared: called inside the transaction that does it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
-    from sinfonietta.library.models import Node, Version
+    from sinfonietta.accounts.actor import Actor
+    from sinfonietta.library.models import Level, Node, Version
 
 New = tuple["Node", "Version", Mapping[str, object]]
 
@@ -55,3 +56,9 @@ def filed_new(files: Sequence[New]) -> None:
 def indexers() -> tuple[Indexer, ...]:
     """The indexers that ``config.rooms`` names."""
     return tuple(import_string(path)() for path in settings.INDEXERS)
+
+
+def granted(actor: Actor, node: Node, levels: Mapping[int, Level]) -> None:
+    """Principals that had no right to the node by an entry of their own now have these: ``config.rooms.GRANTED``."""
+    for path in settings.GRANTED if levels else ():
+        import_string(path)(actor, node, levels)

@@ -215,3 +215,25 @@ class Change(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["acl", "id"])]
+
+
+class Star(models.Model):
+    """A person wants to find a node again. Shown only while they may see it."""
+
+    user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="+", db_index=False)
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="stars")
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "node"], name="star_unique")]
+
+
+class Opened(models.Model):
+    """When a person last opened the page of a node; the latest few of each person, see ``services.note_opened``."""
+
+    user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="+", db_index=False)
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="opened")
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "node"], name="opened_unique")]

@@ -67,18 +67,18 @@ def test_made_renamed_and_described(owner: Client, alice: Actor) -> None:
     assert "taken" in said(owner, f"/nodes/{node.uid}/inside", 409, name="In", kind="folder")
     said(owner, f"/nodes/{node.uid}/inside", 422, name="a/b", kind="folder")
     said(owner, f"/nodes/{node.uid}/inside", 422, name="", kind="folder")
-    said(owner, f"/nodes/{node.uid}/rename", name="Newer")
+    said(owner, f"/nodes/{node.uid}/rename", 200, name="Newer")
     said(owner, f"/nodes/{node.uid}/describe", description="of <b>things</b>")
     assert "of &lt;b&gt;things&lt;/b&gt;" in owner.get(f"/nodes/{node.uid}").content.decode()
 
 
 def test_a_selection_is_moved_copied_thrown_away_and_brought_back(place: Place, owner: Client, alice: Actor) -> None:
     both = [str(place.text.uid), str(place.image.uid)]
-    assert "2 moved" in said(owner, "/selection/move", id=both, target=str(place.folder.uid))
+    assert "2 moved" in said(owner, "/selection/move", 200, id=both, target=str(place.folder.uid))
     assert names(alice, place.folder) == ["dot.png", "note.txt"]
     assert "2 copied" in said(owner, "/selection/copy", id=both, target=str(place.collection.uid))
     assert {"dot.png", "note.txt"} <= set(names(alice, place.collection))
-    some = said(owner, "/selection/move", id=[*both, str(place.page.uid)], target=str(place.collection.uid))
+    some = said(owner, "/selection/move", 200, id=[*both, str(place.page.uid)], target=str(place.collection.uid))
     assert "1 moved. 2 not: " in some
     assert "taken" in said(owner, "/selection/move", 409, id=both, target=str(place.collection.uid))
     gone = json.loads(owner.post("/selection/trash", {"id": both}, headers=HTMX).content)
@@ -95,9 +95,50 @@ def test_a_selection_is_moved_copied_thrown_away_and_brought_back(place: Place, 
     said(owner, "/selection/move", 422, id=both)
 
 
+def undo_of(client: Client, url: str, **fields: Any) -> dict[str, Any]:
+    """What the toast of an act would post to take it back."""
+    undo: dict[str, Any] = json.loads(client.post(url, fields, headers=HTMX).content)["undo"]
+    return undo
+
+
+def test_a_move_is_taken_back_to_where_each_was(place: Place, owner: Client, alice: Actor) -> None:
+    inner = services.create_folder(actor=alice, parent=place.folder.uid, name="Inner")
+    services.move(actor=alice, uid=place.image.uid, parent=place.folder.uid)
+    both = [str(place.text.uid), str(place.image.uid)]
+    undo = undo_of(owner, "/selection/move", id=both, target=str(inner.uid))
+    assert names(alice, inner) == ["dot.png", "note.txt"]
+    assert "2 moved back" in said(owner, undo.pop("url"), **undo)
+    assert names(alice, inner) == []
+    assert "note.txt" in names(alice, place.collection)
+    assert names(alice, place.folder) == ["Inner", "dot.png"]
+
+
+def test_what_cannot_be_taken_back_is_refused_in_words(place: Place, owner: Client, alice: Actor) -> None:
+    """Moved on by somebody else, its old name taken, its old place gone; and half an undo is told as a half."""
+    one, two = str(place.text.uid), str(place.image.uid)
+    undo = undo_of(owner, "/selection/move", id=[one, two], target=str(place.folder.uid))
+    inner = services.create_folder(actor=alice, parent=place.folder.uid, name="Inner")
+    services.move(actor=alice, uid=place.text.uid, parent=inner.uid)
+    half = said(owner, undo["url"], **{key: value for key, value in undo.items() if key != "url"})
+    assert "1 moved back. 1 not: " in half
+    assert "moved elsewhere since" in half
+    assert names(alice, inner) == ["note.txt"]
+    said(owner, undo["url"], 422, id=[one, two], to=[undo["to"][0]], out_of=undo["out_of"])
+    said(owner, undo["url"], 422, id=one, to=undo["to"][0])
+    undo = undo_of(owner, "/selection/move", id=one, target=str(place.folder.uid))
+    services.trash(actor=alice, uid=inner.uid)
+    said(owner, undo.pop("url"), 404, **undo)
+    undo = undo_of(owner, f"/nodes/{one}/rename", name="memo.txt")
+    assert undo == {"url": f"/nodes/{one}/rename", "name": "note.txt", "instead_of": "memo.txt"}
+    services.rename(actor=alice, uid=place.text.uid, name="other.txt")
+    assert "another name since" in said(owner, undo.pop("url"), 409, **undo)
+    undo = undo_of(owner, f"/nodes/{one}/rename", name="memo.txt")
+    assert '"name": "memo.txt"' in said(owner, undo.pop("url"), 200, **undo)
+
+
 def test_what_has_lost_its_place_comes_back_elsewhere(place: Place, owner: Client, alice: Actor) -> None:
     one, here = str(place.text.uid), str(place.collection.uid)
-    said(owner, "/selection/move", id=one, target=str(place.folder.uid))
+    said(owner, "/selection/move", 200, id=one, target=str(place.folder.uid))
     said(owner, "/selection/trash", 200, id=one)
     said(owner, "/selection/trash", 200, id=str(place.folder.uid))
     assert "name another one" in said(owner, "/selection/restore", 409, id=one)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import io
+import re
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.db import connection
@@ -15,10 +20,25 @@ from tests.support.rest import content, settled
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.ingest import services as ingest
+from sinfonietta.interfaces.portal.views.guide import PLACES
 from sinfonietta.library import services
 
 pytestmark = pytest.mark.django_db
-OWN = ["/", "/search", "/shared", "/studies", "/dicom-nodes", "/jobs", "/trash", "/account", "/groups"]
+OWN = [
+    "/",
+    "/search",
+    "/shared",
+    "/studies",
+    "/dicom-nodes",
+    "/jobs",
+    "/trash",
+    "/account",
+    "/groups",
+    "/home",
+    "/news",
+    "/notices",
+    "/help",
+]
 SEEN = [
     "/nodes/{collection}", "/nodes/{folder}", "/nodes/{dicom}", "/nodes/{text}", "/nodes/{image}", "/nodes/{page}",
     "/files/{dicom}/image.png", "/files/{dicom}/tags", "/files/{image}/content", "/studies?in={collection}",
@@ -179,3 +199,46 @@ def more_of_all(owner: Actor, place: Place, number: int) -> None:
     studies.put(owner, folder.uid, studies.instance(1, study=f"1.2.{number}", series=f"1.2.{number}.1"))
     slice_ = studies.instance(number, study=CT, series="1.2.99")
     studies.put(owner, place.collection.uid, slice_, f"{number}.dcm")
+
+
+def test_home_shows_stars_what_was_opened_and_what_is_new(place: Place, reader: Client, stranger: Client) -> None:
+    star = f"/nodes/{place.text.uid}/star"
+    button = reader.post(star, {"on": "yes", "button": "1"}, headers={"HX-Request": "true"}).content.decode()
+    assert 'aria-pressed="true"' in button
+    assert 'aria-pressed="true"' in reader.get(f"/nodes/{place.text.uid}").content.decode()
+    assert 'aria-label="starred"' in reader.get(f"/nodes/{place.collection.uid}").content.decode()
+    assert "Take the star away" in reader.get(f"/nodes/{place.collection.uid}").content.decode()
+    assert reader.post(f"/nodes/{place.folder.uid}/opened").status_code == 204
+    home = reader.get("/home").content.decode()
+    starred, opened, news = home.split("Opened last")[0], *home.split("Opened last")[1].split("What is new")
+    assert "note.txt" in starred
+    assert "Reports" in opened
+    assert "note.txt" not in opened
+    assert "files added in" in news or "note.txt" in news
+    assert "Lung study" in reader.get(f"/nodes/{place.collection.uid}/news").content.decode()
+    part = reader.get(f"/nodes/{place.collection.uid}/news", headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in part
+    assert "oday" in part
+    assert reader.get(f"/nodes/{place.folder.uid}/news").status_code == 404
+    assert b"Lung" not in stranger.get("/home").content
+    assert "has no star" in reader.post(star, {"on": "no"}).headers["HX-Trigger"]
+    assert "note.txt" not in reader.get("/home").content.decode().split("Opened last")[0]
+
+
+def test_a_report_names_the_page_and_the_request(reader: Client, settings: Any) -> None:
+    assert "Report a problem" not in reader.get("/help").content.decode()
+    settings.OPTIONS = settings.OPTIONS.model_copy(update={"report_address": "keeper+data@example.org"})
+    for url in ("/help", "/nodes/00000000-0000-0000-0000-000000000000"):
+        answer = reader.get(url)
+        page = html.unescape(answer.content.decode())
+        assert "mailto:keeper%2Bdata@example.org?subject=A%20problem%20with%20Sinfonietta&body=" in page
+        where = quote(url, safe="")
+        assert f"Page%3A%20{where}%0ARequest%3A%20{answer['X-Request-ID']}" in page
+
+
+def test_help_names_the_keys_that_the_page_knows(reader: Client) -> None:
+    script = (Path(__file__).parents[3] / "frontend/src/keys.js").read_text()
+    keys = re.findall(r"(\w): '(/\w*)'", script.split("PLACES = ")[1].split(";")[0])
+    assert [key for key, _ in keys] == [key for key, _ in PLACES]
+    for (_, url), (_, name) in zip(keys, PLACES, strict=True):
+        assert f"<h1>{name}</h1>" in reader.get(url).content.decode()

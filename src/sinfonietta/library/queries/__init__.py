@@ -2,8 +2,10 @@
 
 from sinfonietta.library.queries.audit import Place, audit_of, note_read
 from sinfonietta.library.queries.changes import Changes, changes
+from sinfonietta.library.queries.desk import opened, starred, starred_among
 from sinfonietta.library.queries.entries import Entry
 from sinfonietta.library.queries.files import ManifestRow, manifest, metadata, version, versions
+from sinfonietta.library.queries.news import News, news
 from sinfonietta.library.queries.sharing import GrantRow, Grants, Reach, grants, owners, reach
 from sinfonietta.library.queries.trash import TrashEntry, trash
 from sinfonietta.library.queries.tree import (
@@ -25,6 +27,7 @@ __all__ = [
     "GrantRow",
     "Grants",
     "ManifestRow",
+    "News",
     "Place",
     "Reach",
     "TrashEntry",
@@ -39,13 +42,17 @@ __all__ = [
     "home",
     "manifest",
     "metadata",
+    "news",
     "node",
     "node_at",
     "nodes_by_uid",
     "note_read",
+    "opened",
     "owners",
     "reach",
     "shared",
+    "starred",
+    "starred_among",
     "trash",
     "version",
     "versions",

@@ -2,6 +2,7 @@
 
 from sinfonietta.library.services.copying import Copied, copy
 from sinfonietta.library.services.deletion import purge, restore, trash
+from sinfonietta.library.services.desk import note_opened, star, unstar
 from sinfonietta.library.services.files import (
     Filed,
     NewFile,
@@ -38,6 +39,7 @@ __all__ = [
     "free_names",
     "make_home",
     "move",
+    "note_opened",
     "purge",
     "rename",
     "restore",
@@ -46,6 +48,8 @@ __all__ = [
     "set_metadata",
     "set_owners",
     "set_state",
+    "star",
     "trash",
+    "unstar",
     "update_collection",
 ]

@@ -9,7 +9,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Concat, Length, Substr
 
 from sinfonietta.accounts.actor import Actor
-from sinfonietta.common.errors import Forbidden, Invalid, NotFound
+from sinfonietta.common.errors import Conflict, Forbidden, Invalid, NotFound
 from sinfonietta.library import access
 from sinfonietta.library.changes import record, writing
 from sinfonietta.library.hooks import indexers
@@ -20,16 +20,19 @@ from sinfonietta.library.services.sharing import fold_owners
 from sinfonietta.library.services.tree import DEEPEST, may_hold, set_place
 
 
-def move(*, actor: Actor, uid: UUID, parent: UUID, name: str | None = None) -> Node:
+def move(*, actor: Actor, uid: UUID, parent: UUID, name: str | None = None, out_of: UUID | None = None) -> Node:
     """Move a node into another container; write is needed at both ends, and at the node.
 
     What inherits takes the rights of the target, an ACL of its own moves along. Raises NotFound, Forbidden, Conflict,
-    Invalid (into itself, a collection, too deep), OutOfStorage (the target collection's quota).
+    Invalid (into itself, a collection, too deep), OutOfStorage (the target collection's quota). With ``out_of``, the
+    container that the caller takes it out of: Conflict when it is in another one by now.
     """
     with writing():
         node = access.locked(actor, uid, Level.WRITE, parent)
         target = access.require(actor, parent, Level.WRITE)
         check_leaves(actor, node)
+        if out_of and (node.parent is None or node.parent.uid != out_of):
+            raise Conflict(f"“{node.name}” has been moved elsewhere since.")
         check_target(node, target)
         name = clean_name(node.name if name is None else name)
         if target.id == node.parent_id:

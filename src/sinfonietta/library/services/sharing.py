@@ -13,6 +13,7 @@ from sinfonietta.accounts.models import EVERYONE, User
 from sinfonietta.common.errors import Forbidden, Invalid
 from sinfonietta.library import access
 from sinfonietta.library.changes import record, writing
+from sinfonietta.library.hooks import granted as tell_granted
 from sinfonietta.library.models import Acl, AclEntry, Change, Level, Node, Owner, with_subtree
 from sinfonietta.library.names import encodable
 from sinfonietta.library.services import events
@@ -38,9 +39,17 @@ def set_grants(
         if inherit:
             _inherit(node, bool(grants or everyone))
         else:
-            _own(node, _resolve(actor, node, grants, everyone))
+            given = _resolve(actor, node, grants, everyone)
+            known = _named(node)
+            _own(node, given)
+            tell_granted(actor, node, {who: level for who, level in given.items() if who not in known})
         record(Change.What.CHANGED, Node.objects.get(id=node.id))
         events.record(actor, "grants.changed", node, inherit=inherit, entries=len(grants), everyone=everyone)
+
+
+def _named(node: Node) -> set[int]:
+    """The principals that the ACL which counts for a node names."""
+    return set(AclEntry.objects.filter(acl=node.acl_id).values_list("principal_id", flat=True))
 
 
 def _inherit(node: Node, has_grants: bool) -> None:
@@ -75,7 +84,7 @@ def _resolve(actor: Actor, node: Node, grants: Iterable[Grant], everyone: str | 
     """
     if everyone not in (None, "read"):
         raise Invalid("Everyone may read, or has nothing.", errors={"everyone": ["null or read"]})
-    known = set(AclEntry.objects.filter(acl=node.acl_id).values_list("principal_id", flat=True))
+    known = _named(node)
     found: dict[int, Level] = {}
     errors: dict[str, list[str]] = {}
     for number, (kind, name, level) in enumerate(grants):
@@ -123,10 +132,12 @@ def set_owners(*, actor: Actor, uid: UUID, users: Sequence[UUID]) -> None:
         missing = [str(user) for user in users if user not in found]
         if missing or not found:
             raise Invalid("An owner must be an account that is open.", errors={"owners": missing or ["at least one"]})
+        known = _named(node)
         before.exclude(user__in=found.values()).delete()
         Owner.objects.bulk_create(
             [Owner(collection_id=node.id, user=user) for user in found.values()], ignore_conflicts=True
         )
         fold_owners(Acl.objects.filter(node__in=Node.objects.filter(with_subtree(node))), node.id)
         record(Change.What.CHANGED, node)
+        tell_granted(actor, node, {user.pk: Level.MANAGE for user in found.values() if user.pk not in known})
         events.record(actor, "owners.changed", node, owners=sorted(map(str, found)))

@@ -167,11 +167,16 @@ def _own_step(actor: Actor, found: Node) -> Node:
     return access.demand(actor, seen, Level.WRITE)
 
 
-def rename(*, actor: Actor, uid: UUID, name: str) -> Node:
-    """Give a node another name. Raises NotFound, Forbidden, Conflict, Invalid."""
+def rename(*, actor: Actor, uid: UUID, name: str, instead_of: str | None = None) -> Node:
+    """Give a node another name. Raises NotFound, Forbidden, Conflict, Invalid.
+
+    With ``instead_of``, the name that the caller knows it by: Conflict when it has another one by now.
+    """
     name = clean_name(name)
     with writing():
         node = access.locked(actor, uid, Level.WRITE)
+        if instead_of is not None and node.name != instead_of:
+            raise Conflict(f"It has been given another name since, “{node.name}”.")
         if node.name == name:
             return node
         set_place(node, name=name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -34,10 +34,16 @@ def _chosen(request: HttpRequest) -> list[UUID]:
     return found
 
 
-def _for_each(request: HttpRequest, act: Callable[[Actor, UUID], object], done: str, undo: str = "") -> HttpResponse:
+Undo = Callable[[Sequence[str]], Mapping[str, object]]
+"""What takes an act back, told the ids that it was done to."""
+
+
+def _for_each(
+    request: HttpRequest, act: Callable[[Actor, UUID], object], done: str, undo: Undo | None = None
+) -> HttpResponse:
     """Do it to each; say how many were done, and why the first that was not.
 
-    ``act`` may return a remark as text. ``undo``: the route that takes it back.
+    ``act`` may return a remark as text.
     """
     actor, problems, changed = actor_of(request), [], []
     remarks: set[str] = set()
@@ -54,7 +60,7 @@ def _for_each(request: HttpRequest, act: Callable[[Actor, UUID], object], done: 
     if problems:
         sentence += f" {len(problems)} not: {parts.problem_text(problems[0])}"
     sentence += "".join(sorted(remarks))
-    return parts.said(request, sentence, undo={"url": reverse(undo), "id": changed} if undo else None, refresh=True)
+    return parts.said(request, sentence, undo=undo(changed) if undo else None, refresh=True)
 
 
 @signed_in
@@ -65,7 +71,7 @@ def trash(request: HttpRequest) -> HttpResponse:
         request,
         lambda actor, uid: services.trash(actor=actor, uid=uid),
         "moved to the trash",
-        undo="portal:selection-restore",
+        undo=lambda changed: {"url": reverse("portal:selection-restore"), "id": changed},
     )
 
 
@@ -89,7 +95,34 @@ def purge(request: HttpRequest) -> HttpResponse:
 def move(request: HttpRequest) -> HttpResponse:
     """Into another container."""
     target = target_of(request)
-    return _for_each(request, lambda actor, uid: services.move(actor=actor, uid=uid, parent=target), "moved")
+    before = {str(one.uid): one.parent for one in queries.nodes_by_uid(actor=actor_of(request), uids=_chosen(request))}
+    return _for_each(
+        request,
+        lambda actor, uid: services.move(actor=actor, uid=uid, parent=target),
+        "moved",
+        undo=lambda changed: {
+            "url": reverse("portal:selection-put-back"),
+            "id": changed,
+            "to": [str(before[uid]) for uid in changed],
+            "out_of": str(target),
+        },
+    )
+
+
+@signed_in
+@require_POST
+def put_back(request: HttpRequest) -> HttpResponse:
+    """Each out of the container that it was moved to, and back to where it was: the n-th ``id`` to the n-th ``to``."""
+    chosen, places = _chosen(request), parts.uuids(request.POST.getlist("to"))
+    out_of = parts.uuids([request.POST.get("out_of", "")])
+    if len(places) != len(chosen) or not out_of:
+        raise Invalid("Where it was is not known any more; move it by hand.")
+    back = dict(zip(chosen, places, strict=True))
+    return _for_each(
+        request,
+        lambda actor, uid: services.move(actor=actor, uid=uid, parent=back[uid], out_of=out_of[0]),
+        "moved back",
+    )
 
 
 @signed_in

@@ -64,6 +64,7 @@ def _table(request: HttpRequest, actor: Actor, uid: UUID) -> dict[str, Any]:
     return {
         "page": page, "order": order, "name": name, "offset": offset, "total": total,
         "first": offset + 1 if page.items else 0, "last": offset + len(page.items),
+        "starred": queries.starred_among(actor=actor, uids=[uid, *(row.uid for row in page.items)]),
         "previous": max(0, offset - ROWS) if offset else None, "next": page.next,
     }  # fmt: skip
 
@@ -90,9 +91,13 @@ def create_inside(request: HttpRequest, uid: UUID) -> HttpResponse:
 @signed_in
 @require_POST
 def rename(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Another name."""
-    done = services.rename(actor=actor_of(request), uid=uid, name=request.POST.get("name", ""))
-    return parts.said(request, f"It is called “{done.name}” now.", refresh=True)
+    """Another name; ``instead_of`` where it takes back one that was given before."""
+    actor = actor_of(request)
+    before = queries.node(actor=actor, uid=uid).name
+    name, known = request.POST.get("name", ""), request.POST.get("instead_of")
+    done = services.rename(actor=actor, uid=uid, name=name, instead_of=known)
+    undo = {"url": request.path, "name": before, "instead_of": done.name}
+    return parts.said(request, f"It is called “{done.name}” now.", undo=undo, refresh=True)
 
 
 @signed_in

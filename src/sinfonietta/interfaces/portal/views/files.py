@@ -38,6 +38,7 @@ def page(request: HttpRequest, actor: Actor, entry: queries.Entry, trail: list[q
         "reason": found.reason,
         "versions": queries.versions(actor=actor, uid=entry.uid),
         "metadata": shown_metadata(actor, entry.uid),
+        "starred": queries.starred_among(actor=actor, uids=[entry.uid]),
     }
     if kind == "text":
         context |= _text(actor, entry)

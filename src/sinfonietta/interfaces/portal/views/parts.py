@@ -39,7 +39,7 @@ def said(
 ) -> HttpResponse:
     """Done, and nothing to show but a sentence: a toast, and events for the page's modules.
 
-    ``undo``: the ``url`` and the ``id``s that take it back; in the body, for headers cannot be long.
+    ``undo``: the ``url`` and the fields that take it back; in the body, for headers cannot be long.
     """
     if undo:
         return JsonResponse({"sentence": sentence, "undo": undo}, headers={"HX-Trigger": json.dumps(events)})
