@@ -222,6 +222,8 @@ SERVICES = (
     Service("dcmtk", "conformance tests with other people's DICOM tools", ("storescu",)),
     Service("orthanc", "the peer of the DIMSE tests and of the benchmark", ("Orthanc",), "usr/sbin/Orthanc"),
     Service("orthanc-dicomweb", "DICOMweb of that peer", (), "usr/share/orthanc/plugins/libOrthancDicomWeb.so"),
+    Service("libreoffice-writer-nogui", "office documents as PDF", (), "usr/lib/libreoffice/program/libswlo.so"),
+    Service("libreoffice-impress-nogui", "slides as PDF", (), "usr/lib/libreoffice/program/libsdlo.so"),
     Service("strace", "tests that watch what reaches the disk", ("strace",)),
     Service("fonts-dejavu-core", "letters in browser pictures", (), "usr/share/fonts/**/DejaVuSans.ttf"),
 )

@@ -35,6 +35,8 @@ JOB_KINDS = {
     "dicom.histograms": "sinfonietta.dicom.tasks.compute_histograms",
     "dicom.export": "sinfonietta.dicom.exports.tasks.run",
     "dicom.forget": "sinfonietta.dicom.tasks.forget_histograms",
+    "previews.convert": "sinfonietta.previews.office.convert",
+    "previews.forget": "sinfonietta.previews.office.forget",
     "jobs.statistics": "sinfonietta.jobs.tasks.statistics",
 }
 """Name of a kind of job -> its handler (``jobs.runner.Handler``)."""
@@ -48,6 +50,7 @@ SCHEDULES = {
     "forget old jobs": ("jobs.forget", 86400),
     "mirror DICOM nodes": ("dicom.mirrors", 300),
     "forget histograms": ("dicom.forget", 86400),
+    "forget previews": ("previews.forget", 86400),
     "renew statistics": ("jobs.statistics", 3600),
 }
 """Name -> (kind, period in seconds)."""
