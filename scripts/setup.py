@@ -228,6 +228,8 @@ SERVICES = (
     Service("bzip2", "tar.bz2 archives", ("bzip2",)),
     Service("xz-utils", "tar.xz archives", ("xz",)),
     Service("zstd", "tar.zst archives", ("zstd",)),
+    Service("libreoffice-writer-nogui", "office documents as PDF", (), "usr/lib/libreoffice/program/libswlo.so"),
+    Service("libreoffice-impress-nogui", "slides as PDF", (), "usr/lib/libreoffice/program/libsdlo.so"),
     Service("strace", "tests that watch what reaches the disk", ("strace",)),
     Service("fonts-dejavu-core", "letters in browser pictures", (), "usr/share/fonts/**/DejaVuSans.ttf"),
 )

@@ -216,6 +216,7 @@ PAGES = [
     form("selection/put-back", WRITE, "id={text}&to={collection}&out_of={folder}"),
     page("selection/pick?id={text}&in={folder}&action=move", READ),
     page("selection/download?id={text}", rule(422, reader=OK, writer=OK, manager=OK, owner=OK)),
+    page("files/{text}/shown", READ), page("files/{picture}/shown/image", READ, costly=True),
     page("files/{picture}/content", READ), page("files/{file}/image.png", READ, costly=True),
     page("nodes/{struct}", READ), page("nodes/{plan}", READ), page("nodes/{dose}", READ),
     page("files/{file}/tags", READ), form("files/{text}/versions/1/restore", WRITE),

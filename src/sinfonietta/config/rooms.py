@@ -57,6 +57,8 @@ JOB_KINDS = {
     "dicom.forget": "sinfonietta.dicom.tasks.forget_histograms",
     "notices.mail": "sinfonietta.notices.tasks.mail",
     "notices.forget": "sinfonietta.notices.tasks.forget",
+    "previews.convert": "sinfonietta.previews.office.convert",
+    "previews.forget": "sinfonietta.previews.office.forget",
     "jobs.statistics": "sinfonietta.jobs.tasks.statistics",
     "search.read": "sinfonietta.search.tasks.read",
     "search.reindex": "sinfonietta.search.tasks.reindex",
@@ -76,6 +78,7 @@ SCHEDULES = {
     "read texts": ("search.read", 600),
     "mail notices": ("notices.mail", 900),
     "forget notices": ("notices.forget", 86400),
+    "forget previews": ("previews.forget", 86400),
     "renew statistics": ("jobs.statistics", 3600),
 }
 """Name -> (kind, period in seconds)."""

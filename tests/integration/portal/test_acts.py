@@ -257,9 +257,9 @@ def test_versions_come_back(place: Place, owner: Client, alice: Actor) -> None:
     from sinfonietta.ingest.services import put
 
     put(actor=alice, parent_uid=place.collection.uid, name="note.txt", stream=io.BytesIO(b"second"))
-    assert "second" in owner.get(f"/nodes/{place.text.uid}").content.decode()
+    assert "second" in owner.get(f"/files/{place.text.uid}/shown").content.decode()
     said(owner, f"/files/{place.text.uid}/versions/1/restore")
-    assert "a note" in owner.get(f"/nodes/{place.text.uid}").content.decode()
+    assert "a note" in owner.get(f"/files/{place.text.uid}/shown").content.decode()
     said(owner, f"/files/{place.text.uid}/versions/99/restore", 404)
 
 

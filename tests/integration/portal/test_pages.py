@@ -138,7 +138,7 @@ def test_a_browser_shows_the_name_and_not_the_markup_of_it(place: Place, owner: 
     folder = services.create_folder(actor=alice, parent=place.collection.uid, name=name)
     for url in (f"/nodes/{place.collection.uid}", f"/nodes/{folder.uid}", f"/nodes/{folder.uid}/share"):
         assert "<img src=x" not in text_of(owner, url)
-    assert "a note &lt;b&gt;of&lt;/b&gt; mine" in text_of(owner, f"/nodes/{place.text.uid}")
+    assert "a note &lt;b&gt;of&lt;/b&gt; mine" in text_of(owner, f"/files/{place.text.uid}/shown")
 
 
 def test_buttons_are_for_who_may(place: Place, owner: Client, reader: Client) -> None:

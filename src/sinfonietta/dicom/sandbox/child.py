@@ -234,10 +234,10 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
 }
 
 
-def answer(question: dict[str, Any]) -> Answer:
+def answer(question: dict[str, Any], operations: dict[str, Callable[..., Answer]] = OPERATIONS) -> Answer:
     """Does what is asked; a failure is an answer too, as ``{"error": kind, "reason": sentence}``."""
     try:
-        return OPERATIONS[question.pop("operation")](**question)
+        return operations[question.pop("operation")](**question)
     except Refused as refused:
         return {"error": refused.kind, "reason": str(refused)}, b""
     except (MemoryError, OverflowError):
@@ -261,7 +261,7 @@ def confine(memory_bytes: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; the closed socket ends us
 
 
-def main() -> None:
+def serve(operations: dict[str, Callable[..., Answer]]) -> None:
     """Answers questions until the socket closes."""
     descriptor, memory_bytes, idle_s = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     confine(memory_bytes)
@@ -273,7 +273,7 @@ def main() -> None:
                 return
             # Should the parent die while we compute, nobody else would end us.
             signal.setitimer(signal.ITIMER_REAL, question.pop("timeout_s") + 5)
-            head, body = answer(question)
+            head, body = answer(question, operations)
             signal.setitimer(signal.ITIMER_REAL, 0)
             try:
                 wire.send(sock, head, body)
@@ -284,4 +284,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve(OPERATIONS)

@@ -98,10 +98,10 @@ class DecodedFrame:
 class _Child:
     """One process and the socket to it."""
 
-    def __init__(self, memory_bytes: int, idle_s: float) -> None:
+    def __init__(self, module: str, memory_bytes: int, idle_s: float) -> None:
         self.sock, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-m", "sinfonietta.dicom.sandbox.child", str(theirs.fileno())]
+            command = [sys.executable, "-m", module, str(theirs.fileno())]
             self.process = subprocess.Popen(
                 [*command, str(memory_bytes), str(idle_s)],
                 stdin=subprocess.DEVNULL,
@@ -155,6 +155,9 @@ class Sandbox:
 
     Who draws neither takes all children nor all threads of a server: one child is left to files that arrive, and at
     most ``callers`` draw or wait to; whoever comes then is told at once that it is busy.
+
+    ``module`` is the program of the children, which ends in ``child.serve``; another room has a pool of its own with
+    its own operations, all of them drawing, and asks by ``ask``.
     """
 
     def __init__(
@@ -166,8 +169,10 @@ class Sandbox:
         timeout_s: float = 30.0,
         idle_s: float = 60.0,
         limits: Limits | None = None,
+        module: str = "sinfonietta.dicom.sandbox.child",
     ) -> None:
         self.timeout_s = timeout_s
+        self._module = module
         self._size = size or max(2, os.cpu_count() or 1)
         self._callers = callers
         self._memory_bytes = memory_bytes
@@ -299,10 +304,17 @@ class Sandbox:
         for child in idle:
             child.end()
 
+    def ask(self, operation: str, path: Path, **more: Any) -> wire.Message:
+        """What the child's operation answers of a file. Raises Undrawable, Crashed, TimedOut, TooBig, Unreadable."""
+        return self._gated({"operation": operation, "path": os.fspath(path.absolute()), **more}, is_drawing=True)
+
     def _call(self, operation: str, path: Path, **more: Any) -> wire.Message:
         question = {"operation": operation, "path": os.fspath(path.absolute()), "limits": self._limits, **more}
+        return self._gated(question, is_drawing=operation in DRAWING)
+
+    def _gated(self, question: dict[str, Any], *, is_drawing: bool) -> wire.Message:
         timeout_s = self.timeout_s
-        gates = [(self._queue, 0.0), (self._drawing, timeout_s)] if operation in DRAWING else []
+        gates = [(self._queue, 0.0), (self._drawing, timeout_s)] if is_drawing else []
         with ExitStack() as passed:
             for gate, patience_s in (*gates, (self._free, timeout_s)):
                 if not gate.acquire(timeout=patience_s):
@@ -314,7 +326,7 @@ class Sandbox:
         """Asks a child; where one fails that has seen other files, a new one is asked, for the fault may be theirs."""
         child = None if by_a_new_child else self._take()
         is_new = child is None
-        child = child or _Child(self._memory_bytes, self._idle_s)
+        child = child or _Child(self._module, self._memory_bytes, self._idle_s)
         try:
             found = self._ask(child, question, timeout_s)
             head = found[0]

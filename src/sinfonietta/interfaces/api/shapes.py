@@ -125,11 +125,15 @@ def manifest_row(row: ManifestRow) -> Shape:
     }
 
 
+AS_THEY_ARE = {"text", "image", "vector", "pdf", "video", "audio"}
+"""Kinds that a program shows from the file's own bytes."""
+
+
 def preview_links(entry: Entry, kinds: Iterable[str]) -> dict[str, str]:
     """Where each kind is shown."""
     content, pages = f"/api/v1/files/{entry.uid}/content", f"/files/{entry.uid}"
     if entry.media_type != DICOM:
-        return dict.fromkeys(kinds, content)
+        return {kind: content if kind in AS_THEY_ARE else f"{pages}/shown?kind={kind}" for kind in kinds}
     of_pages = {"image": f"{pages}/image.png", "tags": f"{pages}/tags"}
     own = {kind: f"/api/v1/files/{entry.uid}/{'preview/' if kind in OBJECTS else ''}{kind}" for kind in kinds}
     return own | {kind: of_pages[kind] for kind in kinds if kind in of_pages}

@@ -39,7 +39,9 @@ class PreviewView(HouseView):
             raise NotFound
         is_dicom = entry.media_type == shapes.DICOM and entry.state != Version.State.QUARANTINED
         has_image, special = _of_dicom(self.actor, uid) if is_dicom else (False, ())
-        found = showable(entry.media_type, entry.size_bytes or 0, entry.state, has_image=has_image, special=special)
+        found = showable(
+            entry.media_type, entry.size_bytes or 0, entry.state, name=entry.name, has_image=has_image, special=special
+        )
         rt = belonging.SHOWN.get(belonging.kind_of(actor=self.actor, uid=uid), ()) if is_dicom else ()
         kinds = (*rt, *found.kinds)
         return Response({"kinds": kinds, "links": shapes.preview_links(entry, kinds), "reason": found.reason})

@@ -13,46 +13,36 @@ from django.views.decorators.http import require_GET, require_POST
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.archives.queries import may_be_archive
-from sinfonietta.blobs import store
 from sinfonietta.common.errors import Forbidden, Invalid
 from sinfonietta.interfaces.http.access import signed_in
 from sinfonietta.interfaces.http.authentication import actor_of
 from sinfonietta.interfaces.http.content import serve_blob
 from sinfonietta.interfaces.portal.views import dicom, parts, radiotherapy
 from sinfonietta.library import queries, services
-from sinfonietta.previews.kinds import TEXT_LIMIT_BYTES, showable
+from sinfonietta.previews.kinds import showable
 
-INLINE = {"image", "pdf", "video", "audio"}
+INLINE = {"image", "vector", "pdf", "video", "audio"}
 
 
 def page(request: HttpRequest, actor: Actor, entry: queries.Entry, trail: list[queries.Entry]) -> HttpResponse:
     """The page of a file."""
-    found = showable(entry.media_type, entry.size_bytes or 0, entry.state)
+    found = showable(entry.media_type, entry.size_bytes or 0, entry.state, name=entry.name)
     kind = found.kinds[0] if found.kinds else ""
     is_dicom = entry.media_type == "application/dicom"
     is_archive = entry.state != "quarantined" and may_be_archive(entry.media_type, entry.name)
     context: dict[str, Any] = {
         "entry": entry,
         "trail": trail,
-        "kind": "dicom" if is_dicom else "archive" if is_archive else kind,
+        "kind": "dicom" if is_dicom else kind or ("archive" if is_archive else ""),
         "reason": found.reason,
         "versions": queries.versions(actor=actor, uid=entry.uid),
         "metadata": shown_metadata(actor, entry.uid),
         "starred": queries.starred_among(actor=actor, uids=[entry.uid]),
     }
-    if kind == "text":
-        context |= _text(actor, entry)
     if is_dicom:
         context |= dicom.context(actor, entry)
         context |= radiotherapy.context(request, actor, entry)
     return render(request, "portal/file.html", context)
-
-
-def _text(actor: Actor, entry: queries.Entry) -> dict[str, Any]:
-    queries.note_read(actor=actor, action="file.previewed", node=entry)
-    blob = queries.version(actor=actor, uid=entry.uid).blob
-    content = store.default().read(blob, 0, min(blob.size_bytes, TEXT_LIMIT_BYTES))
-    return {"text": content.decode("utf-8", "replace"), "is_cut": blob.size_bytes > TEXT_LIMIT_BYTES}
 
 
 def shown_metadata(actor: Actor, uid: UUID) -> list[tuple[str, str]]:
@@ -68,7 +58,7 @@ def content(request: HttpRequest, uid: UUID) -> HttpResponseBase:
     actor = actor_of(request)
     entry = queries.node(actor=actor, uid=uid)
     version = queries.version(actor=actor, uid=uid)
-    kinds = showable(version.media_type, version.size_bytes, version.state).kinds
+    kinds = showable(version.media_type, version.size_bytes, version.state, name=entry.name).kinds
     if not kinds or kinds[0] not in INLINE or version.media_type == "application/dicom":
         raise Forbidden("Files of this type are downloaded, not shown in the page.")
     queries.note_read(actor=actor, action="file.previewed", node=entry)
