@@ -149,7 +149,7 @@ def test_nothing_of_an_upload_runs_when_it_is_opened_alone(
         assert page.evaluate("window.evil") is None
         assert page.evaluate("window.origin") == "null"
     page.goto(pages["paper.pdf"])
-    # The browser's viewer runs the script of a PDF in a process of its own: it may open a box, and reaches no page.
+    # The script of a PDF is run by the browser's viewer in a process of its own: it reaches no page.
     page.on("dialog", lambda dialog: dialog.dismiss())
     paper(page)
     assert page.evaluate("window.evil") is None
@@ -157,6 +157,24 @@ def test_nothing_of_an_upload_runs_when_it_is_opened_alone(
         answer = page.request.get(f"{server.url}/api/v1/files/{ids[name]}/content")
         assert answer.headers["content-disposition"].startswith("attachment")
         assert "sandbox" in answer.headers["content-security-policy"]
+
+
+def test_sound_and_film_are_played_and_sought(
+    server: Server, sign_in: Callable[[str], Page], pages: dict[str, str]
+) -> None:
+    page = sign_in("ines")
+    film = bytes(page.evaluate(kinds.RECORD_WEBM))
+    place = page.request.get(f"{server.url}/api/v1/files/{pages['photo.png'].rpartition('/')[2]}").json()["parent"]
+    made = {}
+    with httpx.Client(base_url=server.url, auth=("ines", "quite-long-ines")) as client:
+        for name, content in (("film.webm", film), ("sound.wav", kinds.wav())):
+            made[name] = client.put(f"/api/v1/nodes/{place}/files/{name}", content=content).json()["id"]
+    page.goto(f"{server.url}/nodes/{made['sound.wav']}")
+    sound = page.locator("audio")
+    assert sound.evaluate(kinds.SEEK, 15) == pytest.approx(15, abs=0.1)
+    page.goto(f"{server.url}/nodes/{made['film.webm']}")
+    picture = page.locator("video")
+    expect(picture).to_have_js_property("videoWidth", 64)
 
 
 def test_office_documents(

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import struct
+import wave
 import zipfile
 
 import numpy as np
@@ -133,6 +134,38 @@ def notebook() -> bytes:
     return json.dumps({"cells": cells, "metadata": {"language_info": {"name": "python"}}, "nbformat": 4}).encode()
 
 
+def wav() -> bytes:
+    """20 seconds of a tone."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes((np.sin(np.arange(160_000) / 3) * 9000).astype("<i2").tobytes())
+    return out.getvalue()
+
+
+RECORD_WEBM = """async () => {
+  const canvas = Object.assign(document.createElement('canvas'), {width: 64, height: 48});
+  const pen = canvas.getContext('2d');
+  const recorder = new MediaRecorder(canvas.captureStream(25), {mimeType: 'video/webm'}), parts = [];
+  recorder.ondataavailable = event => parts.push(event.data);
+  const ended = new Promise(done => recorder.onstop = done);
+  recorder.start();
+  for (let at = 0; at < 20; at++) {
+    pen.fillStyle = `hsl(${at * 18} 80% 50%)`; pen.fillRect(0, 0, 64, 48);
+    await new Promise(done => setTimeout(done, 40));
+  }
+  recorder.stop(); await ended;
+  return [...new Uint8Array(await new Blob(parts).arrayBuffer())];
+}"""
+"""A film, made by the browser itself."""
+SEEK = """(media, to) => new Promise((done, failed) => {
+  media.onseeked = () => done(media.currentTime);
+  media.onerror = () => failed(media.error.message);
+  media.currentTime = to; media.load(); media.onloadedmetadata = () => { media.currentTime = to; };
+})"""
+
 EVIL_HTML = (
     b"<!doctype html><title>t</title><h1>Protocol</h1><script>parent.evil=1;window.evil=1</script>"
     b"<img src=x onerror='parent.evil=1'><iframe srcdoc='<script>top.evil=1</script>'></iframe>"
@@ -142,8 +175,7 @@ EVIL_SVG = (
     b'window.evil=1</script><rect width="80" height="60" fill="#c00000"/></svg>'
 )
 EVIL_PDF = (
-    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R/OpenAction<</S/JavaScript"
-    b"/JS(app.alert\\('evil'\\);parent.evil=1;this.evil=1)>>>>endobj\n"
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R/OpenAction<</S/JavaScript/JS(parent.evil=1;this.evil=1)>>>>endobj\n"
     b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
     b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]>>endobj\n"
     b"trailer<</Root 1 0 R>>\n%%EOF\n"

@@ -18,6 +18,8 @@ REVISION = 1
 KEPT_DAYS = 30
 KEPT_BYTES = 2 << 30
 TOUCH_S = 86_400
+NOW_AND_THEN = "00"
+"""Of one key in 256."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ def put(key: str, head: dict[str, Any], body: bytes = b"") -> Shown:
         with tempfile.NamedTemporaryFile(dir=place.parent, prefix="new-", delete=False) as stream:
             stream.write(content)
         Path(stream.name).replace(place)
+    if key.startswith(NOW_AND_THEN):  # whoever asks for ever new slices fills no disk until the schedule comes
+        forget()
     return Shown(head, places[1])
 
 

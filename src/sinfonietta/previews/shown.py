@@ -36,7 +36,9 @@ class Source:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """By which kinds it can be shown, the best first."""
+        """By which kinds it can be shown, the best first. DICOM is shown by a page of its own."""
+        if self.media_type == "application/dicom":
+            return ()
         return showable(self.media_type, self.size_bytes, self.state, name=self.name).kinds
 
 

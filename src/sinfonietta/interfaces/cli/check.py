@@ -126,6 +126,13 @@ def _dicom_door() -> str:
     return f"AE title {options.ae_title}, port {options.dimse_port} ({'open' if open_ else 'not open now'}), {secured}"
 
 
+def _documents() -> str:
+    from sinfonietta.previews import office
+
+    found = office.program()
+    return f"{found} shows office documents" if found else "no LibreOffice: office documents are downloaded, not shown"
+
+
 PROBES: dict[str, Callable[[], str]] = {
     "configuration": _configuration,
     "database": _database,
@@ -134,5 +141,6 @@ PROBES: dict[str, Callable[[], str]] = {
     "search": _search,
     "secret key": _secret,
     "image decoding": _decoding,
+    "documents": _documents,
     "DICOM door": _dicom_door,
 }

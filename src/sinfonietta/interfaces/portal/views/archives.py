@@ -24,9 +24,11 @@ from sinfonietta.interfaces.portal.views import parts
 from sinfonietta.jobs import queries as jobs
 from sinfonietta.library import queries as library
 from sinfonietta.library.models import Level
-from sinfonietta.previews.kinds import TEXT_LIMIT_BYTES, showable
+from sinfonietta.previews.kinds import showable
 
 INLINE = {"image", "pdf", "video", "audio"}
+MOST_TEXT_BYTES = 2 << 20
+"""Of a longer text the beginning is shown."""
 PDF_POLICY = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'"
 
 
@@ -92,9 +94,9 @@ def _text(content: queries.Content) -> dict[str, Any]:
     found = b""
     for block in content.blocks:
         found += block
-        if len(found) > TEXT_LIMIT_BYTES:
+        if len(found) > MOST_TEXT_BYTES:
             break
-    return {"text": found[:TEXT_LIMIT_BYTES].decode("utf-8", "replace"), "is_cut": len(found) > TEXT_LIMIT_BYTES}
+    return {"text": found[:MOST_TEXT_BYTES].decode("utf-8", "replace"), "is_cut": len(found) > MOST_TEXT_BYTES}
 
 
 def _looked(actor: Actor, uid: UUID) -> queries.Looked:

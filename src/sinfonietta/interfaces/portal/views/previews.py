@@ -44,7 +44,7 @@ def fragment(request: HttpRequest, uid: UUID) -> HttpResponse:
     actor = actor_of(request)
     source = shown.of_file(actor=actor, uid=uid)
     kind = request.GET.get("kind") or next(iter(source.kinds), "")
-    if kind not in source.kinds:
+    if kind not in source.kinds or kind not in {*NAMES, *BODIES, "sheets"}:
         raise NotFound("The file is not shown in this way.")
     context: dict[str, Any] = {
         "uid": uid, "name": source.name, "kind": kind,
