@@ -9,16 +9,9 @@ IMAGE_LIMIT_BYTES = 512 << 20
 IMAGES = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp", "image/avif"}
 VIDEOS = {"video/mp4", "video/webm", "video/ogg"}
 AUDIOS = {
-    "audio/mpeg",
-    "audio/mp4",
-    "audio/ogg",
-    "audio/webm",
-    "audio/wav",
-    "audio/x-wav",
-    "audio/wave",
-    "audio/vnd.wave",
+    "audio/mpeg", "audio/mp4", "audio/ogg", "audio/webm", "audio/wav", "audio/wave", "audio/x-wav", "audio/vnd.wave",
     "audio/flac",
-}
+}  # fmt: skip
 TEXTS = {
     "application/json", "application/ld+json", "application/x-ndjson", "application/xml", "application/yaml",
     "application/x-yaml", "application/toml", "application/x-sh", "application/x-python", "application/javascript",
