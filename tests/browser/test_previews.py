@@ -130,7 +130,7 @@ def test_pictures(sign_in: Callable[[str], Page], pages: dict[str, str], tmp_pat
     expect(page.locator(".of-file")).to_contain_text("9 of 16")
     drawn(page)
     page.get_by_label("Across").select_option("x")
-    expect(page.locator(".of-file")).to_contain_text("of 32")
+    expect(page.locator(".of-file")).to_contain_text("17 of 32")
     drawn(page)
     seen(page, tmp_path, "volume")
 

@@ -102,8 +102,10 @@ def _wanted(request: HttpRequest, kind: str) -> dict[str, Any]:
     if kind == "picture":
         return {"page": parts.number(request, "page", 0)}
     if kind == "volume":
+        # Across another axis the number means another slice, or none: the middle is shown.
+        is_same_axis = request.GET.get("axis") == request.GET.get("of")
         return {
-            "slice_": parts.number(request, "slice", 0) if request.GET.get("slice") else None,
+            "slice_": parts.number(request, "slice", 0) if request.GET.get("slice") and is_same_axis else None,
             "axis": min(parts.number(request, "axis", 2), 2),
             "low": _real(request, "low"), "high": _real(request, "high"),
         }  # fmt: skip
