@@ -6,7 +6,9 @@ first, so that a page of a frequent word looks at little more than a page. Postg
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.db import connection
 
@@ -39,7 +41,7 @@ def search(actor: Actor, condition: Condition, *, before: int | None = None, nam
     ``named``: the condition says what the name is, which an index knows.
     """
     rights = ("", ()) if actor.is_system else access.within_sql(actor, "n.acl_id")
-    sees_few = not actor.is_system and _sees_few(actor)
+    sees_few = not actor.is_system and _sees_few(actor, FEW, int(time.monotonic()))
     tables, key, asked = _from_the_actor(actor, condition) if sees_few else _begin(condition, named)
     until: tuple[str, Params] = ("", ()) if before is None else (f"{key} < %s", (before,))
     parts = [part for part in (*asked, until, (SEEN, ()), rights) if part[0]]
@@ -47,14 +49,18 @@ def search(actor: Actor, condition: Condition, *, before: int | None = None, nam
     return Statement(f"FROM {tables} WHERE {where}", tuple(one for _, params in parts for one in params), key)
 
 
-def _sees_few(actor: Actor) -> bool:
-    """Whether the actor may read so little that it is quicker to begin there."""
-    return access.readable(actor).order_by()[: FEW + 1].count() <= FEW
+@lru_cache(maxsize=256)
+def _sees_few(actor: Actor, few: int, second: int) -> bool:
+    """Whether the actor may read so little that it is quicker to begin there; asked once for all that a search asks.
+
+    It only says where to begin; what may be read is asked by each statement.
+    """
+    return access.readable(actor).order_by()[: few + 1].count() <= few
 
 
 def _from_the_actor(actor: Actor, condition: Condition) -> tuple[str, str, list[tuple[str, Params]]]:
     if connection.vendor != "sqlite":  # told how few there are, its planner begins with them
-        mine = list(access.readable(actor).order_by().values_list("id", flat=True)[:FEW])
+        mine = list(access.readable(actor).order_by().values_list("id", flat=True)[: 10 * FEW])
         return "search_document d JOIN " + NODE, "d.node_id", [("d.node_id = ANY(%s)", (mine,)), condition.asked()]
     entries = f"SELECT e.acl_id FROM library_aclentry e WHERE e.principal_id IN ({rows.marks(actor.principals)})"  # noqa: S608
     tables = "library_node n CROSS JOIN search_document d ON d.node_id = n.id LEFT JOIN " + VERSION
