@@ -4,7 +4,8 @@ import htmx from 'htmx.org';
 
 const dialog = () => Modal.getOrCreateInstance(document.getElementById('dialog'));
 
-// After the settling, when what is in it answers to keys; quick hands would type into a form that does not yet listen.
+// After the settling, when what is in it answers to keys. It follows the swap at once (htmx-config in base.html): quick
+// hands would type into what does not listen yet.
 document.addEventListener('htmx:afterSettle', event => {
   const content = event.detail.target;
   if (content?.id !== 'dialog-content') return;

@@ -61,7 +61,8 @@ def test_an_archive_is_looked_into_and_unpacked(server: Server, sign_in: Callabl
     # A picture is drawn; a page is its source.
     panel.get_by_role("button", name="picture.png").click()
     expect(dialog.locator("img")).to_be_visible()
-    page.wait_for_function("document.querySelector('#dialog img').naturalWidth > 0")
+    expect(dialog.locator("img")).to_have_js_property("complete", True)
+    assert dialog.locator("img").evaluate("image => image.naturalWidth") > 0
     dialog.get_by_role("button", name="Close").click()
     panel.get_by_role("button", name="page.html").click()
     expect(dialog.locator("pre")).to_contain_text("<script>")

@@ -159,7 +159,7 @@ def test_a_database_that_goes_away_is_said_and_comes_back(tmp_path: Path) -> Non
             text=True, check=False,
         )  # fmt: skip
         assert refused.returncode == 1
-        assert [row["part"] for row in json.loads(refused.stdout) if not row["works"]] == ["database"]
+        assert [row["part"] for row in json.loads(refused.stdout) if not row["works"]] == ["database", "search"]
         cluster.resume()
         wait_until(lambda: ask("/readyz").status_code == 200, "it is ready again")
         assert ask("/api/v1/me").status_code == 200
