@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.common.errors import Invalid, NotFound
 from sinfonietta.common.paging import Page, decode_cursor, encode_cursor
+from sinfonietta.common.time import now
 from sinfonietta.jobs.models import Job
 
 
@@ -35,3 +36,8 @@ def jobs(*, actor: Actor, cursor: str | None = None, limit: int = 100, own: bool
         found = found.filter(id__lt=last)
     rows = list(found.order_by("-id")[: limit + 1])
     return Page(rows[:limit], encode_cursor(rows[limit - 1].id) if len(rows) > limit else None)
+
+
+def is_awaited(*, but: str) -> bool:
+    """Whether work of another kind waits for a worker now; what takes long and nobody waits for gives way to it."""
+    return Job.objects.filter(state=Job.State.QUEUED, run_after__lte=now()).exclude(kind=but).exists()

@@ -126,8 +126,13 @@ def _follow(last: int) -> bool:
 
 def _want(made: Sequence[documents.Made]) -> None:
     """Have the text of files read that is not yet; the schedule of that does it once more."""
-    waiting = Job.objects.filter(kind=READ, state=Job.State.QUEUED)
-    if any(one.document.wanted for one in made) and not waiting.exists():
+    if any(one.document.wanted for one in made):
+        ask_to_read()
+
+
+def ask_to_read() -> None:
+    """Have the texts read that are wanted, once, behind the work that waits already."""
+    if not Job.objects.filter(kind=READ, state=Job.State.QUEUED).exists():
         jobs.enqueue(actor=SYSTEM, kind=READ, payload={})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 
 import pytest
 from tests.integration.library.things import file
@@ -12,6 +13,8 @@ from tests.support.world import ct
 
 from sinfonietta.accounts.actor import SYSTEM, Actor
 from sinfonietta.common.errors import Forbidden
+from sinfonietta.jobs import leases, runner
+from sinfonietta.jobs import services as jobs
 from sinfonietta.jobs.models import Job
 from sinfonietta.library import services
 from sinfonietta.library.models import Node
@@ -160,6 +163,23 @@ def test_the_text_inside_a_file_is_found_once_it_was_read_and_with_each_new_vers
     catch_up()
     reading.read_next()
     assert (find(alice, "lobe"), find(alice, "isthmus")) == ([], ["a.txt"])
+
+
+def test_reading_gives_way_to_who_waits_for_a_worker(alice: Actor, find: Find) -> None:
+    from sinfonietta.ingest import services as ingest
+
+    study = services.create_collection(actor=alice, name="Study")
+    for name in ("a.txt", "b.txt"):
+        ingest.put(actor=alice, parent_uid=study.uid, name=name, stream=io.BytesIO(b"Left lobe"))
+    find(alice, "lobe")
+    waiting = jobs.enqueue(actor=alice, kind="library.copy", payload={})
+    for read in (["a.txt"], ["a.txt", "b.txt"]):
+        taken = leases.take("one", ["search.read"])
+        assert taken
+        runner.run_one(taken, threading.Event())
+        assert sorted(find(alice, "lobe")) == read
+        assert leases.take("another", ["library.copy", "search.read"]) == waiting, "it is before what is left to read"
+        Job.objects.filter(id=waiting.id).update(state=Job.State.QUEUED)
 
 
 @pytest.mark.django_db(transaction=True)
