@@ -17,6 +17,7 @@ from uuid import UUID
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import Forbidden, NotFound, OutOfStorage, PreconditionFailed, Problem, Unavailable
+from sinfonietta.common.rows import marks
 from sinfonietta.dicom.dataset.attributes import text, value
 from sinfonietta.dicom.dataset.parse import Header, same_dataset
 from sinfonietta.dicom.dataset.source import Broken
@@ -209,7 +210,7 @@ class Filing:
         if not entries:
             return []
         uids = sorted({header.sop_instance_uid for _, _, header in entries})
-        of = selection.Condition(f"i.sop_uid IN ({selection.marks(uids)})", tuple(uids))
+        of = selection.Condition(f"i.sop_uid IN ({marks(uids)})", tuple(uids))
         there: dict[str, list[DicomInstance]] = {}
         for row in placing.instances(selection.visible(self.actor, self.root) & of):
             there.setdefault(row.sop_uid, []).append(row)

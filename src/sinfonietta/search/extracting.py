@@ -1,18 +1,17 @@
-"""The process that reads the text out of one file: ``... extracting FD MEDIA_TYPE MEMORY SECONDS``.
+"""The process that reads the text out of strangers' files (``python -m sinfonietta.search.extracting``).
 
-It is started by ``texts`` for strangers' files: its memory, its time and its files are bounded, it may die, and what it
-says is text. ``FD`` is the open file; the text goes to standard output, at most ``MOST_BYTES`` of UTF-8.
+It is confined as the one that reads DICOM is (``dicom.sandbox``): bounded memory and time, no file written, nothing of
+the server's in its environment. It may die; the pool of ``texts`` then starts another. It says at most ``MOST_BYTES``.
 """
 
 from __future__ import annotations
 
-import resource
-import sys
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from html.parser import HTMLParser
 from io import BufferedReader
-from typing import IO
+from typing import IO, Any
 from xml.parsers import expat
 
 MOST_BYTES = 1 << 20
@@ -169,27 +168,16 @@ def reader(media_type: str) -> Callable[[BufferedReader, Sink], None]:
     return html if media_type in ("text/html", "application/xhtml+xml") else plain
 
 
-def main() -> None:
-    """Read, say, end. What was read before something went wrong is said, too."""
-    descriptor, media_type, memory, seconds = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def text(path: str, media_type: str) -> tuple[dict[str, Any], bytes]:
+    """The text in a file as UTF-8. What was read before something went wrong is said, too."""
     sink = Sink()
-    status = 0
-    with open(descriptor, "rb") as file:
-        try:
-            reader(media_type)(file, sink)
-        except Full:
-            pass
-        except Exception:  # noqa: BLE001 - whatever a broken file does here, its text ends there
-            status = 3
-    text = "".join(sink.parts).replace("\0", " ").encode("utf-8", "replace")[:MOST_BYTES]
-    sys.stdout.buffer.write(text.decode("utf-8", "ignore").encode())
-    sys.stdout.buffer.flush()
-    raise SystemExit(status)
+    with open(path, "rb") as file, suppress(Exception):
+        reader(media_type)(file, sink)
+    found = "".join(sink.parts).replace("\0", " ").encode("utf-8", "replace")[:MOST_BYTES]
+    return {}, found.decode("utf-8", "ignore").encode()
 
 
 if __name__ == "__main__":
-    main()
+    from sinfonietta.dicom.sandbox.child import serve
+
+    serve({"text": text})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sinfonietta.dicom.sandbox.isolation import Sandbox
 from sinfonietta.search import texts
 from sinfonietta.search.extracting import MOST_BYTES, OFFICE, OPEN
 
@@ -83,8 +84,8 @@ def test_what_is_broken_says_what_could_be_read_and_bombs_end_early(tmp_path: Pa
 
 def test_a_reader_that_hangs_or_dies_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = kept(tmp_path, b"x" * 1000)
-    monkeypatch.setattr(texts, "MEMORY_BYTES", 1 << 20)
-    assert texts.read(path, "text/plain") == ""
-    monkeypatch.setattr(texts, "MEMORY_BYTES", 1 << 30)
-    monkeypatch.setattr(texts, "TIMEOUT_S", 0)
-    assert texts.read(path, "text/plain") == ""
+    assert texts.read(path, "text/plain") != ""
+    for bounds in ({"memory_bytes": 1 << 20}, {"timeout_s": 1e-6}):
+        narrow = Sandbox(module="sinfonietta.search.extracting", size=1, **bounds)
+        monkeypatch.setattr(texts, "pool", lambda narrow=narrow: narrow)
+        assert texts.read(path, "text/plain") == "", bounds

@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import F, QuerySet
 
 from sinfonietta.common import rows
+from sinfonietta.common.rows import marks
 from sinfonietta.dicom.dataset import attributes
 from sinfonietta.dicom.dataset.packing import header_of, pack_places
 from sinfonietta.dicom.dataset.parse import Header
@@ -242,7 +243,7 @@ def _locked_series(one: DicomInstance) -> DicomSeries | None:
 
 def _known(series: int, uids: set[str]) -> set[str]:
     """Which of the UIDs a series holds."""
-    among = f"i.series_id = %s AND i.sop_uid IN ({selection.marks(list(uids))})"
+    among = f"i.series_id = %s AND i.sop_uid IN ({marks(list(uids))})"
     found = selection.select("i.sop_uid", "dicom_dicominstance i", selection.Condition(among, (series, *uids)))
     return {uid for (uid,) in found}
 

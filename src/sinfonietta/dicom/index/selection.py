@@ -19,6 +19,7 @@ from django.db.models.expressions import Col
 from django.db.models.sql import Query
 
 from sinfonietta.accounts.actor import Actor
+from sinfonietta.common import rows as plain
 from sinfonietta.dicom.index.inside import like
 from sinfonietta.dicom.models import DicomInstance, DicomSeries
 from sinfonietta.library import access
@@ -111,10 +112,7 @@ def statement(columns: str, tables: str, where: Condition, rest: str = "", more:
 
 def rows_of(asked: Condition) -> list[Any]:
     """The rows of a whole statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(asked.sql, asked.params)
-        found: list[Any] = cursor.fetchall()
-    return found
+    return plain.select(asked.sql, asked.params)
 
 
 def visible(actor: Actor, root: Node | None, container: str = "n", level: Level = Level.READ) -> Condition:
@@ -156,7 +154,7 @@ def _leaf(model: type[DicomSeries | DicomInstance], alias: str, key: str, value:
         sql, params = like(connection.vendor, column, value)
         return Condition(sql, tuple(params))
     if how == "in" and isinstance(value, list | tuple | set):
-        return Condition(f"{column} IN ({marks(tuple(value))})", tuple(value)) if value else Condition(NOTHING)
+        return Condition(f"{column} IN ({plain.marks(tuple(value))})", tuple(value)) if value else Condition(NOTHING)
     return _rare_leaf(model, alias, key, value)
 
 
@@ -211,12 +209,7 @@ def instance_rows(where: Condition, rest: str = "", more: Sequence[Any] = ()) ->
     """Instances with their series, of which each is fetched once."""
     found = select(INSTANCE_COLUMNS, INSTANCES, where, rest, more)
     ids = tuple({row[-1] for row in found})
-    rows = series_rows(Condition(f"s.id IN ({marks(ids)})", ids)) if ids else []
+    rows = series_rows(Condition(f"s.id IN ({plain.marks(ids)})", ids)) if ids else []
     series = {row.id: row for row in rows}
     # One that was filed anew between the two statements is in no series any more.
     return [InstanceRow._make((*row[:-1], series[row[-1]])) for row in found if row[-1] in series]
-
-
-def marks(values: Sequence[Any]) -> str:
-    """Places for so many parameters."""
-    return ", ".join(["%s"] * len(values))

@@ -10,6 +10,7 @@ from uuid import UUID
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.blobs import store
 from sinfonietta.common.errors import Invalid, NotFound, Unavailable
+from sinfonietta.common.rows import marks
 from sinfonietta.dicom.dataset import tags
 from sinfonietta.dicom.dataset.functional import of_frame
 from sinfonietta.dicom.dataset.packing import dataset_of, header_of
@@ -57,7 +58,7 @@ def datasets(*, actor: Actor, root: Node | None = None, keys: Mapping[str, str])
     for at in range(0, len(ids), CHUNK):
         # Piece by piece: a slow reader of a long answer holds no cursor open.
         some = tuple(ids[at : at + CHUNK])
-        chosen = selection.Condition(f"i.version_id IN ({selection.marks(some)})", some)
+        chosen = selection.Condition(f"i.version_id IN ({marks(some)})", some)
         found = {row.version_id: row for row in loading.datasets(chosen)}
         yield from (found[version] for version in some if version in found)
 

@@ -13,6 +13,7 @@ from django.db.models import Count, Q, Sum
 
 from sinfonietta.accounts.actor import Actor
 from sinfonietta.common.errors import NotFound
+from sinfonietta.common.rows import marks
 from sinfonietta.dicom.index import loading, matching, selection
 from sinfonietta.dicom.index.selection import Condition, SeriesRow
 from sinfonietta.dicom.models import DicomInstance, DicomSeries
@@ -181,7 +182,7 @@ def rows_of(actor: Actor, root: Node | None, studies: Sequence[str]) -> list[Ser
     """The rows of some studies that the actor sees, in the order of series."""
     if not studies:
         return []
-    of = Condition(f"s.study_uid IN ({selection.marks(studies)})", tuple(studies))
+    of = Condition(f"s.study_uid IN ({marks(studies)})", tuple(studies))
     return selection.series_rows(selection.visible(actor, root) & of, IN_ORDER)
 
 
@@ -229,7 +230,7 @@ def pairs_of(actor: Actor, root: Node | None, keys: Mapping[str, str]) -> Iterat
         studies = [uid for (uid,) in selection.select("DISTINCT s.study_uid", selection.SERIES, further, rest)]
         many = len(studies)
         if studies:
-            of = Condition(f"s.study_uid IN ({selection.marks(studies)})", tuple(studies))
+            of = Condition(f"s.study_uid IN ({marks(studies)})", tuple(studies))
             order = "ORDER BY s.study_uid, s.series_number, s.series_uid"
             rows = selection.select("s.study_uid, s.series_uid", selection.SERIES, matches & of, order)
             yield list(dict.fromkeys(map(tuple, rows)))
@@ -260,7 +261,7 @@ def merged(rows: Sequence[SeriesRow]) -> list[Series]:
 def _count_once(found: dict[Pair, Series], rows: dict[Pair, list[int]]) -> None:
     """Count what is visible in several places by its UIDs; the size is that of the files shown."""
     ids = tuple(row_id for each in rows.values() for row_id in each)
-    of = Condition(f"s.id IN ({selection.marks(ids)})", ids)
+    of = Condition(f"s.id IN ({marks(ids)})", ids)
     counts = selection.select(
         "s.study_uid, s.series_uid, COUNT(DISTINCT i.sop_uid)",
         "dicom_dicomseries s JOIN dicom_dicominstance i ON i.series_id = s.id",
