@@ -89,3 +89,4 @@ def test_a_reader_that_hangs_or_dies_says_nothing(tmp_path: Path, monkeypatch: p
         narrow = Sandbox(module="sinfonietta.search.extracting", size=1, **bounds)
         monkeypatch.setattr(texts, "pool", lambda narrow=narrow: narrow)
         assert texts.read(path, "text/plain") == "", bounds
+        narrow.close()
